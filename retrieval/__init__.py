@@ -1,0 +1,1 @@
+"""What the system means: passages, queries, vectors, versions, ranks and measures. No HTTP, no training."""

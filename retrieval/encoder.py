@@ -1,0 +1,194 @@
+"""The one wrapper around sentence-transformers: what turns text into unit vectors, and its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from retrieval.errors import BadEncoder
+
+COMPACT = Path(__file__).parent / "encoders" / "compact"
+"""The bundled encoder: used wherever none is named."""
+
+DESCRIPTION = "synglot.json"
+"""What an encoder was trained on and how; outside the fingerprint."""
+
+QUERY_PROMPT = "query"
+PASSAGE_PROMPT = "document"
+
+# Files that say nothing about the vectors: cards, descriptions and what only older versions read.
+_NOT_IDENTITY = frozenset({"README.md", DESCRIPTION, ".gitattributes", "training_args.bin"})
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5")
+_TRUSTED_MODULES = "sentence_transformers."
+
+
+class Encoder:
+    """Texts to unit vectors, by any sentence-transformers encoder.
+
+    Queries and passages get the prompts kept in the encoder's own configuration (`query` and
+    `document`, as sentence-transformers names them). Build it with `Encoder.load`.
+    """
+
+    def __init__(self, model: SentenceTransformer, *, path: str) -> None:
+        self.model = model
+        self.path = path
+        self.model.eval()
+
+    @classmethod
+    def load(cls, path: Path | str = COMPACT, *, device: str = "cpu") -> Encoder:
+        """The encoder in a folder, or of a Hugging Face hub name; never runs code that came with it.
+
+        Raises BadEncoder where the folder is missing, is no sentence-transformers folder, asks for
+        modules that are not sentence-transformers' own, or holds pickled weights.
+        """
+        name = str(path)
+        if Path(name).exists() or name.startswith((".", "/", "~")):
+            check_folder(Path(name))
+        try:
+            model = SentenceTransformer(name, device=device, trust_remote_code=False)
+        except Exception as error:
+            raise BadEncoder(
+                f"cannot load the encoder {name!r} ({type(error).__name__}: {error})",
+                fix="Give a sentence-transformers folder or the name of one on the hub.",
+            ) from error
+        return cls(model, path=name)
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        return int(self.model.get_embedding_dimension() or 0)
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """Prompts put before queries (`query`) and passages (`document`)."""
+        known: Mapping[str, str | None] = self.model.prompts
+        return {name: known.get(name) or "" for name in (QUERY_PROMPT, PASSAGE_PROMPT)}
+
+    @property
+    def tokenize(self) -> Callable[[Sequence[str]], list[list[int]]]:
+        """Texts to the token ids the encoder sees, without special tokens."""
+        tokenizer: Any = self.model.tokenizer
+        if hasattr(tokenizer, "encode_batch"):  # tokenizers.Tokenizer, of static encoders
+            return lambda texts: [
+                e.ids for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)
+            ]
+        return lambda texts: list(tokenizer(list(texts), add_special_tokens=False)["input_ids"])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash over weights, tokenizer, pooling, prompts, maximum length and normalisation."""
+        if Path(self.path).is_dir():
+            return folder_fingerprint(Path(self.path))
+        return _state_fingerprint(self.model)
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """The encoder's synglot.json, empty where it has none."""
+        path = Path(self.path) / DESCRIPTION
+        if not path.is_file():
+            return {}
+        value = json.loads(path.read_text("utf-8"))
+        return value if isinstance(value, dict) else {}
+
+    def encode_queries(
+        self, texts: Sequence[str], *, batch_size: int = 256, progress: bool = False
+    ) -> NDArray[np.float32]:
+        """texts -> [len(texts), dim] float32 rows of unit length."""
+        return self._encode(texts, QUERY_PROMPT, batch_size, progress)
+
+    def encode_passages(
+        self, texts: Sequence[str], *, batch_size: int = 256, progress: bool = False
+    ) -> NDArray[np.float32]:
+        """texts -> [len(texts), dim] float32 rows of unit length."""
+        return self._encode(texts, PASSAGE_PROMPT, batch_size, progress)
+
+    def _encode(
+        self, texts: Sequence[str], prompt_name: str, batch_size: int, progress: bool
+    ) -> NDArray[np.float32]:
+        if not texts:
+            return np.empty((0, self.dim), dtype=np.float32)
+        vectors = self.model.encode(
+            list(texts),
+            prompt=self.prompts[prompt_name] or None,
+            batch_size=batch_size,
+            show_progress_bar=progress,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+        )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is no safe sentence-transformers encoder. Raises BadEncoder."""
+    modules = folder / "modules.json"
+    if not modules.is_file():
+        raise BadEncoder(
+            "not an encoder folder: it has no modules.json",
+            path=folder,
+            fix="Give a folder written by `synglot train` or SentenceTransformer.save_pretrained.",
+        )
+    try:
+        types = [module["type"] for module in json.loads(modules.read_text("utf-8"))]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadEncoder(f"cannot read it ({error!r})", path=modules) from error
+    foreign = [kind for kind in types if not str(kind).startswith(_TRUSTED_MODULES)]
+    if foreign:
+        raise BadEncoder(
+            f"it asks for modules that would run foreign code: {', '.join(map(str, foreign))}",
+            path=modules,
+            fix="Only sentence-transformers' own modules are loaded.",
+        )
+    pickles = sorted(p.name for pattern in _PICKLES for p in folder.rglob(pattern))
+    pickles = [name for name in pickles if name not in _NOT_IDENTITY]
+    if pickles:
+        raise BadEncoder(
+            f"it holds pickled weights: {', '.join(pickles)}",
+            path=folder,
+            fix="Save it again as safetensors (save_pretrained does so).",
+        )
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """The fingerprint of an encoder folder: every file that has a say in the vectors, by content."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in _NOT_IDENTITY:
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(_identity_of(path) + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _identity_of(path: Path) -> bytes:
+    """Content hash of a file; library versions in the encoder's configuration do not count."""
+    if path.name == "config_sentence_transformers.json":
+        settings = json.loads(path.read_text("utf-8"))
+        settings.pop("__version__", None)
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).digest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
+
+
+def _state_fingerprint(model: SentenceTransformer) -> str:
+    """Fingerprint of an encoder that came by name: its tensors, modules, prompts and maximum length."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + b"\0")
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    digest.update(repr(model).encode())
+    digest.update(json.dumps(dict(model.prompts), sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def cpu_threads() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,171 @@
+"""Lines and JSON objects out of plain, gzip or zstd files, with the place of every error."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import orjson
+import zstandard
+
+from retrieval.errors import BadInput, MalformedFile
+
+STDIN = Path("-")
+
+# A line longer than this is a wrong file, not a passage; it keeps one line from filling memory.
+MAX_LINE_BYTES = 64 * 2**20
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """`path` for reading, decompressed by its ending (.gz, .zst); `-` is standard input."""
+    if path == STDIN:
+        return sys.stdin.buffer
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    raw = path.open("rb")
+    if path.suffix == ".zst":
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, closefd=True))
+    return raw
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(1-based line number, text without its line end) of every line that is not blank.
+
+    Raises MalformedFile where the bytes are not UTF-8, a line is over MAX_LINE_BYTES, or the
+    compression is broken; BadInput where the file cannot be opened.
+    """
+    number = 0
+    try:
+        with open_binary(path) as stream:
+            while raw := stream.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(raw) > MAX_LINE_BYTES:
+                    raise MalformedFile(
+                        f"line longer than {MAX_LINE_BYTES} bytes", path=path, line=number
+                    )
+                text = _decode(raw, path=path, number=number)
+                if text.strip():
+                    yield number, text
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
+    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+        raise MalformedFile(
+            f"broken compression after line {number} ({error})", path=path, fix="Copy it again."
+        ) from error
+
+
+def _decode(raw: bytes, *, path: Path, number: int) -> str:
+    if number == 1:
+        raw = raw.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return raw.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise MalformedFile(
+            f"not UTF-8 (byte {raw[error.start]:#04x} at position {error.start})",
+            path=path,
+            line=number,
+            fix="Save the file as UTF-8.",
+        ) from error
+
+
+def parse_object(text: str | bytes, *, path: Path, line: int | None = None) -> dict[str, object]:
+    """The JSON object in `text`. Raises MalformedFile."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        place = f" at column {error.colno}" if line is not None else f" at line {error.lineno}"
+        raise MalformedFile(f"broken JSON ({error.msg}{place})", path=path, line=line) from error
+    if not isinstance(value, dict):
+        raise MalformedFile(
+            f"expected a JSON object, found {type(value).__name__}", path=path, line=line
+        )
+    return value
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """(line number, object) of every line of a JSONL file."""
+    for number, text in read_lines(path):
+        yield number, parse_object(text, path=path, line=number)
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """The one JSON object that a file holds, plain or compressed."""
+    try:
+        with open_binary(path) as stream:
+            return parse_object(stream.read(), path=path)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
+    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+        raise MalformedFile(f"broken compression ({error})", path=path) from error
+
+
+def required_text(record: dict[str, object], *names: str, path: Path, line: int) -> str:
+    """The first of `names` in `record`, a non-empty string. Raises MalformedFile."""
+    for name in names:
+        if name in record:
+            value = record[name]
+            if not isinstance(value, str):
+                raise MalformedFile(
+                    f"field {name!r} is {type(value).__name__}, expected a string",
+                    path=path,
+                    line=line,
+                )
+            if not value.strip():
+                raise MalformedFile(f"field {name!r} is empty", path=path, line=line)
+            return value
+    raise MalformedFile(
+        f"no field {' or '.join(map(repr, names))}; found {sorted(record)}", path=path, line=line
+    )
+
+
+def optional_text(record: dict[str, object], name: str, *, path: Path, line: int) -> str:
+    """`record[name]` where it is a string, empty where it is absent or null."""
+    value = record.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise MalformedFile(
+            f"field {name!r} is {type(value).__name__}, expected a string", path=path, line=line
+        )
+    return value
+
+
+def expand_inputs(inputs: Iterable[str], *, endings: tuple[str, ...]) -> list[Path]:
+    """Files named by paths, folders (their files with one of `endings`, sorted), globs or `-`.
+
+    Raises BadInput for a name that matches nothing.
+    """
+    paths: list[Path] = []
+    for name in inputs:
+        found = [STDIN] if name == "-" else _expand(name, endings)
+        if not found:
+            raise BadInput(
+                f"no such file or folder, and no match for it as a glob: {name}",
+                fix=f"A folder must hold files ending in {', '.join(endings)}.",
+            )
+        paths += found
+    return paths
+
+
+def _expand(name: str, endings: tuple[str, ...]) -> list[Path]:
+    path = Path(name)
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(endings))
+    if path.is_file():
+        return [path]
+    return sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())
+
+
+def write_json(value: object, target: str) -> None:
+    """`value` as indented JSON to a file, or to standard output where `target` is `-`."""
+    payload = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if target == "-":
+        sys.stdout.buffer.write(payload)
+        sys.stdout.buffer.flush()
+    else:
+        Path(target).write_bytes(payload)
