@@ -1,0 +1,248 @@
+"""`synglot`: every command parses its arguments, calls one function and ends with an exit code.
+
+0 done, 1 a check failed, 2 bad input, 3 the machine failed us, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from indexer.cli import app as index_commands
+from retrieval import errors
+from retrieval.formats.files import write_json
+
+app = typer.Typer(
+    name="synglot",
+    help="Train multilingual retrieval encoders with hybrid batches, index corpora, serve and "
+    "measure multilingual search.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+benchmark_commands = typer.Typer(help="Published protocols on public data.", no_args_is_help=True)
+app.add_typer(index_commands, name="index")
+app.add_typer(benchmark_commands, name="benchmark")
+
+Root = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the corpora.")]
+EncoderOption = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Encoder folder or hub name.")
+]
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="F", help="Write the figures to a file as JSON, '-' to print."),
+]
+VersionOption = Annotated[
+    str | None, typer.Option(metavar="V", help="A version; by default the active one.")
+]
+DEFAULT_ROOT = Path("synglot-data")
+
+# What `train` and `demo` need beyond the service.
+_TRAINING = ("training", "accelerate", "datasets")
+
+EXIT_CHECK_FAILED, EXIT_BAD_INPUT, EXIT_MACHINE, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+
+def main() -> NoReturn:
+    """The console script."""
+    _add_train()
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        _stop("interrupted", EXIT_INTERRUPTED)
+    except (errors.MachineFailure, MemoryError) as error:
+        _stop(str(error) or "out of memory", EXIT_MACHINE)
+    except errors.SynglotError as error:
+        _stop(str(error), EXIT_BAD_INPUT)
+    except OSError as error:
+        machine = error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.EDQUOT)
+        if not machine:
+            raise
+        _stop(str(error), EXIT_MACHINE)
+    sys.exit(0)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    typer.echo(f"synglot: {message}", err=True)
+    sys.exit(code)
+
+
+def _add_train() -> None:
+    """Add `train` with its full help where training is installed, else what to install."""
+    missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
+    if not missing:
+        from training.cli import train
+
+        app.command("train")(train)
+        return
+
+    def train_unavailable(
+        config: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,  # noqa: ARG001
+    ) -> None:
+        """Train an encoder (not installed here: pip install 'synglot[train]')."""
+        raise errors.BadInput(
+            f"training is not installed here ({', '.join(missing)})",
+            fix="pip install 'synglot[train]'.",
+        )
+
+    app.command("train", context_settings={"ignore_unknown_options": True})(train_unavailable)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port. [default: 8000]")] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that holds the corpora. [default: synglot-data]"),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")
+    ] = False,
+) -> None:
+    """Serve search and evaluation over REST.
+
+    Settings come from the environment (SYNGLOT_ROOT, SYNGLOT_PORT, ...); flags win.
+    """
+    from app.server import serve as run
+    from app.settings import Settings
+
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "root": root,
+        "insecure": insecure or None,
+    }
+    run(Settings(**{key: value for key, value in given.items() if value is not None}))
+
+
+@app.command()
+def search(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The corpus.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY")],
+    languages: Annotated[
+        str, typer.Option(metavar="CODES", help="Only passages in these, as in de,th.")
+    ] = "",
+    top_k: Annotated[int, typer.Option(help="Hits.")] = 10,
+    root: Root = DEFAULT_ROOT,
+    version: VersionOption = None,
+    encoder: EncoderOption = None,
+    json: Json = None,
+) -> None:
+    """Search a corpus from the shell.
+
+    Example: synglot search demo "How do I get a library card?" --languages de,th
+    """
+    from app.shell import as_text, search_once
+
+    wanted = tuple(code.strip() for code in languages.split(",") if code.strip())
+    answer = search_once(
+        root, name, query, languages=wanted, top_k=top_k, version=version, encoder=encoder
+    )
+    if json != "-":
+        typer.echo(as_text(answer))
+    if json:
+        write_json(answer.model_dump(), json)
+
+
+@app.command()
+def evaluate(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The corpus.")],
+    queries: Annotated[list[str], typer.Option(metavar="F", help="Query files; repeatable.")],
+    qrels: Annotated[
+        list[str] | None, typer.Option(metavar="F", help="Judgement files; repeatable.")
+    ] = None,
+    measures: Annotated[
+        str, typer.Option(help="Names separated by spaces.")
+    ] = "MRR@10 mAP nDCG@10 Recall@100",
+    layout: Annotated[
+        str | None, typer.Option("--format", help="beir, trec, miracl, lareqa or json.")
+    ] = None,
+    root: Root = DEFAULT_ROOT,
+    version: VersionOption = None,
+    encoder: EncoderOption = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write a TREC run (first 1,000 a query).")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Measure a query set on a corpus: the same code as the service's /evaluate.
+
+    Example: synglot evaluate demo --queries queries.jsonl --qrels qrels/test.tsv
+    """
+    from app.shell import evaluate_once, report_as_text
+
+    report = evaluate_once(
+        root,
+        name,
+        queries,
+        qrels or [],
+        measures=measures,
+        layout=layout,
+        version=version,
+        encoder=encoder,
+        run=run,
+    )
+    if json != "-":
+        typer.echo(report_as_text(report))
+    if json:
+        write_json(report, json)
+
+
+@benchmark_commands.command("xquad-r")
+def xquad_r(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of LANG.json[.gz].")],
+    encoder: EncoderOption = None,
+    json: Json = None,
+) -> None:
+    """XQuAD-R (LAReQA): monolingual, cross-lingual and multilingual retrieval, exact search.
+
+    Example: synglot benchmark xquad-r --data lareqa/xquad-r --json figures.json
+    """
+    from app.shell import benchmark_as_text
+    from retrieval.benchmark import benchmark_xquad_r
+    from retrieval.encoder import COMPACT, Encoder
+
+    figures = benchmark_xquad_r(data, Encoder.load(encoder or COMPACT), progress=True)
+    if json != "-":
+        typer.echo(benchmark_as_text(figures))
+    if json:
+        write_json(figures, json)
+
+
+@app.command()
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="Run to the end, print figures as JSON, and exit.")
+    ] = False,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where to build. [default: synglot-data; a temporary folder with --check]",
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the service.")] = 8000,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Only write the demo's data as files, and exit."),
+    ] = None,
+) -> None:
+    """The whole path on bundled data, offline: train, index, serve, search, measure."""
+    from app.demo import check_demo, run_demo, write_demo_files
+
+    if export is not None:
+        write_demo_files(export)
+        return
+    if not check:
+        run_demo(root, port=port)
+        return
+    figures = check_demo(root)
+    write_json(figures, "-")
+    if not figures["ok"]:
+        sys.exit(EXIT_CHECK_FAILED)

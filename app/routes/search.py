@@ -1,0 +1,117 @@
+"""POST and GET /search."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app import schemas
+from app.errors import TooLarge
+from app.settings import Settings
+from app.state import Service, ServiceDep
+from retrieval.languages import parse_language
+from retrieval.search import SearchOptions
+from retrieval.types import Hit
+
+router = APIRouter(tags=["search"])
+
+
+@router.post("/search")
+async def search(request: schemas.SearchRequest, service: ServiceDep) -> schemas.SearchResponse:
+    """Search one corpus with one query or several."""
+    return await _answer(request, service)
+
+
+@router.get("/search")
+async def search_by_url(
+    service: ServiceDep,
+    corpus: Annotated[str, Query(description="Name of the corpus.")],
+    q: Annotated[str, Query(min_length=1, description="The query.")],
+    top_k: Annotated[int, Query(ge=1)] = 10,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    languages: Annotated[list[str] | None, Query(description="Repeatable.")] = None,
+    version: str | None = None,
+) -> schemas.SearchResponse:
+    """Search from a browser or curl."""
+    request = schemas.SearchRequest(
+        corpus=corpus,
+        query=q,
+        top_k=top_k,
+        offset=offset,
+        languages=languages or [],
+        version=version,
+    )
+    return await _answer(request, service)
+
+
+async def _answer(request: schemas.SearchRequest, service: Service) -> schemas.SearchResponse:
+    _check_limits(request, service.settings)
+    if request.query_language is not None:
+        parse_language(request.query_language)
+    options = SearchOptions(
+        top_k=request.top_k,
+        offset=request.offset,
+        languages=tuple(request.languages),
+        min_score=request.min_score,
+        exact=request.exact,
+    )
+    workers, texts = service.workers, request.texts
+    opened = await workers.search(lambda: service.corpora.searcher(request.corpus, request.version))
+    searcher = opened.value
+    encoded = await workers.encode(lambda: searcher.encode(texts))
+    found = await workers.search(lambda: searcher.search_vectors(encoded.value, options))
+    took = schemas.Took(
+        queue=round(opened.waited_ms + encoded.waited_ms + found.waited_ms, 3),
+        encode=round(encoded.ran_ms, 3),
+        search=round(found.ran_ms, 3),
+    )
+    _count(service, request.corpus, found.value, took)
+    return schemas.SearchResponse(
+        corpus=request.corpus,
+        version=searcher.version.id,
+        encoder=searcher.encoder.fingerprint,
+        took_ms=took,
+        results=[
+            schemas.Result(
+                query=text, hits=[to_hit(hit, with_text=request.with_text) for hit in hits]
+            )
+            for text, hits in zip(texts, found.value, strict=True)
+        ],
+    )
+
+
+def _check_limits(request: schemas.SearchRequest, settings: Settings) -> None:
+    if len(request.texts) > settings.max_queries:
+        raise TooLarge(f"{len(request.texts)} queries, at most {settings.max_queries} a request")
+    if request.top_k + request.offset > settings.max_top_k:
+        raise TooLarge(f"top_k plus offset is over {settings.max_top_k}")
+    longest = max(map(len, request.texts))
+    if longest > settings.max_query_characters:
+        raise TooLarge(
+            f"a query has {longest} characters, at most {settings.max_query_characters} are taken"
+        )
+
+
+def _count(service: Service, corpus: str, found: list[tuple[Hit, ...]], took: schemas.Took) -> None:
+    metrics = service.metrics
+    metrics.queries.labels(corpus).inc(len(found))
+    for hits in found:
+        for hit in hits:
+            metrics.hits.labels(corpus, hit.passage.lang).inc()
+    for stage, ms in took.model_dump().items():
+        metrics.stage_seconds.labels(stage).observe(ms / 1e3)
+
+
+def to_hit(hit: Hit, *, with_text: bool = True) -> schemas.Hit:
+    """A hit as it goes over the wire."""
+    passage = hit.passage
+    return schemas.Hit(
+        id=passage.id,
+        score=hit.score,
+        lang=passage.lang,
+        title=passage.title if with_text else None,
+        text=passage.text if with_text else None,
+        url=passage.url or None,
+        metadata=dict(passage.metadata),
+    )

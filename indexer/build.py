@@ -1,0 +1,116 @@
+"""A stream of passages to a published version, one chunk in memory at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from retrieval.encoder import COMPACT, Encoder
+from retrieval.errors import BadInput
+from retrieval.store import Draft, Manifest, Store, check_name
+from retrieval.types import Passage
+from retrieval.vectors import IndexKind
+
+CHUNK_PASSAGES = 8192
+"""Passages in memory at a time."""
+
+# A chunk of long documents ends early, so that memory stays flat.
+_CHUNK_CHARACTERS = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a build published. seconds: wall clock, from the first passage to the publication."""
+
+    manifest: Manifest
+    active: bool
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """The figures for scripts."""
+        manifest = self.manifest
+        return {
+            "corpus": manifest.corpus,
+            "version": manifest.version,
+            "active": self.active,
+            "encoder": manifest.encoder.model_dump(),
+            "kind": manifest.index.kind,
+            "dim": manifest.dim,
+            "passages": manifest.counts.total,
+            "languages": manifest.counts.languages,
+            "bytes": manifest.size,
+            "seconds": round(self.seconds, 3),
+            "passages_per_second": round(manifest.counts.total / max(self.seconds, 1e-9), 1),
+        }
+
+
+def build_corpus(
+    name: str,
+    passages: Iterable[Passage],
+    *,
+    store: Store,
+    encoder: Encoder,
+    kind: IndexKind = IndexKind.FLAT,
+    activate: bool = True,
+    chunk_passages: int = CHUNK_PASSAGES,
+    progress: bool = False,
+) -> BuildReport:
+    """Encode, index and publish `passages` as a new version of corpus `name`.
+
+    Where it fails, nothing of it is left and every published version is untouched. Raises BadInput
+    (no passage, a name that cannot be one, what the reader raises), DuplicateId, MachineFailure.
+    """
+    started = time.perf_counter()
+    check_name(name)
+    if chunk_passages < 1:
+        raise BadInput(f"chunk_passages is {chunk_passages}, expected at least 1")
+    with store.draft(name, dim=encoder.dim) as draft:
+        _fill(draft, passages, encoder, chunk_passages=chunk_passages, progress=progress)
+        draft.build_index(kind)
+        manifest = draft.publish(encoder=store.keep_encoder(encoder), activate=activate)
+    seconds = time.perf_counter() - started
+    return BuildReport(manifest=manifest, active=activate, seconds=seconds)
+
+
+def choose_encoder(store: Store, name: str, given: str | None) -> Path | str:
+    """The encoder to build `name` with: as given, else the corpus' own, else the bundled one."""
+    if given is not None:
+        return given
+    if check_name(name) in store.corpora() and store.active(name) is not None:
+        return store.encoder_path(name)
+    return COMPACT
+
+
+def chunked(passages: Iterable[Passage], *, chunk_passages: int) -> Iterator[list[Passage]]:
+    """Consecutive lists of at most `chunk_passages`; shorter where their texts are long."""
+    chunk: list[Passage] = []
+    characters = 0
+    for passage in passages:
+        chunk.append(passage)
+        characters += len(passage.text)
+        if len(chunk) == chunk_passages or characters >= _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _fill(
+    draft: Draft,
+    passages: Iterable[Passage],
+    encoder: Encoder,
+    *,
+    chunk_passages: int,
+    progress: bool,
+) -> None:
+    disable = None if progress else True
+    with tqdm(unit="passage", unit_scale=True, disable=disable, delay=1) as bar:
+        for chunk in chunked(passages, chunk_passages=chunk_passages):
+            # The encoder sorts what it is given by length, so a chunk needs no order of its own.
+            vectors = encoder.encode_passages([passage.to_encode for passage in chunk])
+            draft.append(chunk, vectors)
+            bar.update(len(chunk))

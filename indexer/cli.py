@@ -1,0 +1,192 @@
+"""`synglot index`: build and manage corpora. Each command parses and calls one function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.build import BuildReport, build_corpus, choose_encoder
+from retrieval.encoder import Encoder
+from retrieval.formats.corpus import ENDINGS, read_corpus
+from retrieval.formats.files import expand_inputs, write_json
+from retrieval.store import Manifest, Store, check_name
+from retrieval.types import UNDECLARED
+from retrieval.vectors import IndexKind
+
+app = typer.Typer(
+    help="Build and manage corpora: searchable, versioned collections of passages.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The corpus.", show_default=False)]
+Root = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the corpora.")]
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="F", help="Write the figures to a file as JSON, '-' to print."),
+]
+VersionOption = Annotated[
+    str | None, typer.Option(metavar="V", help="A version; by default the active one.")
+]
+
+DEFAULT_ROOT = Path("synglot-data")
+
+
+@app.command()
+def build(
+    name: Name,
+    inputs: Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            metavar="PATH",
+            help="File, folder, glob, or '-' for standard input; may be given again.",
+        ),
+    ],
+    lang: Annotated[
+        str, typer.Option(metavar="CODE", help="Language of passages that declare none.")
+    ] = UNDECLARED,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Encoder folder or hub name; by default the corpus' own, else the bundled one.",
+        ),
+    ] = None,
+    root: Root = DEFAULT_ROOT,
+    kind: Annotated[IndexKind, typer.Option(help="Kind of index.")] = IndexKind.FLAT,
+    activate: Annotated[
+        bool, typer.Option("--activate/--no-activate", help="Serve the new version at once.")
+    ] = True,
+    json: Json = None,
+) -> None:
+    """Build a new version of corpus NAME from files and publish it.
+
+    A passage is a line such as
+    {"id": "de-1", "text": "Der Bus fährt alle zehn Minuten.", "lang": "de"};
+    BEIR, MIRACL, CSV, TSV, Parquet and LAReQA files are read, too, .gz and .zst included.
+    Until the new version is complete, readers see the old one; it stays for a rollback.
+
+    Example: synglot index build city --input passages.jsonl --lang de
+    """
+    check_name(name)
+    store = Store(root)
+    paths = expand_inputs(inputs, endings=ENDINGS)
+    report = build_corpus(
+        name,
+        read_corpus(paths, default_lang=lang),
+        store=store,
+        encoder=Encoder.load(choose_encoder(store, name, encoder)),
+        kind=kind,
+        activate=activate,
+        progress=True,
+    )
+    _show(report.to_json(), _build_lines(report), json)
+
+
+@app.command("list")
+def list_corpora(root: Root = DEFAULT_ROOT, json: Json = None) -> None:
+    """List the corpora with their versions; '*' marks the active one.
+
+    Example: synglot index list --root ./synglot-data --json -
+    """
+    store = Store(root)
+    corpora = [
+        {"name": name, "active": store.active(name), "versions": store.versions(name)}
+        for name in store.corpora()
+    ]
+    lines = [f"{c['name']}: {_starred(c['versions'], c['active'])}" for c in corpora]
+    _show({"corpora": corpora}, lines or [f"no corpora under {root}"], json)
+
+
+@app.command()
+def show(
+    name: Name, version: VersionOption = None, root: Root = DEFAULT_ROOT, json: Json = None
+) -> None:
+    """Describe a version: passages by language, encoder, index, size.
+
+    Example: synglot index show city --version v000002
+    """
+    manifest = Store(root).manifest(name, version)
+    _show(manifest.model_dump(mode="json"), _manifest_lines(manifest), json)
+
+
+@app.command()
+def verify(name: Name, version: VersionOption = None, root: Root = DEFAULT_ROOT) -> None:
+    """Compare every file of a version with its checksum and open it.
+
+    Example: synglot index verify city
+    """
+    manifest = Store(root).verify(name, version)
+    typer.echo(f"{name} {manifest.version}: {manifest.counts.total:,} passages, all files intact")
+
+
+@app.command()
+def activate(
+    name: Name,
+    version: Annotated[str, typer.Argument(metavar="VERSION", show_default=False)],
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """Make VERSION the one that is searched.
+
+    Example: synglot index activate city v000002
+    """
+    Store(root).activate(name, version)
+    typer.echo(f"{name}: {version} is active")
+
+
+@app.command()
+def rollback(name: Name, root: Root = DEFAULT_ROOT) -> None:
+    """Go back to the version published before the active one.
+
+    Example: synglot index rollback city
+    """
+    typer.echo(f"{name}: {Store(root).rollback(name)} is active")
+
+
+@app.command()
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """Remove corpus NAME with all its versions.
+
+    Example: synglot index delete city --yes
+    """
+    store = Store(root)
+    versions = store.versions(name)
+    if not yes:
+        typer.confirm(f"Remove {name} with its {len(versions)} version(s)?", abort=True)
+    store.delete(name)
+    typer.echo(f"{name} is removed")
+
+
+def _show(figures: dict[str, object], lines: list[str], json: str | None) -> None:
+    """Figures to where `--json` points; the lines for a reader unless JSON is printed."""
+    if json is not None:
+        write_json(figures, json)
+    if json != "-":
+        typer.echo("\n".join(lines))
+
+
+def _build_lines(report: BuildReport) -> list[str]:
+    state = "active" if report.active else "waiting: activate it with `synglot index activate`"
+    seconds = f"built in {report.seconds:.1f} s, {state}"
+    return [*_manifest_lines(report.manifest), seconds]
+
+
+def _manifest_lines(manifest: Manifest) -> list[str]:
+    languages = sorted(manifest.counts.languages.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        f"{manifest.corpus} {manifest.version}: {manifest.counts.total:,} passages",
+        "languages: " + ", ".join(f"{code} {count:,}" for code, count in languages),
+        f"encoder: {manifest.encoder.fingerprint} ({manifest.encoder.path})",
+        f"index: {manifest.index.kind}, {manifest.dim} dimensions, {manifest.size / 1e6:,.1f} MB",
+    ]
+
+
+def _starred(versions: object, active: object) -> str:
+    names = versions if isinstance(versions, list) else []
+    return ", ".join(f"{name}*" if name == active else str(name) for name in names)

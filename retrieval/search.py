@@ -1,0 +1,155 @@
+"""Search over one version of a corpus: texts to vectors to hits, synchronously."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from retrieval.encoder import Encoder
+from retrieval.errors import BadInput, EncoderMismatch
+from retrieval.languages import parse_language
+from retrieval.store import Version
+from retrieval.types import Hit, Query
+from retrieval.vectors import Ranking, RowFilter, score_blocks, unit_rows
+
+# Queries encoded at a time when every passage is scored; the vectors of one such slice are small.
+_ENCODE_SLICE = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What to return of a ranking.
+
+    top_k, offset: hits from place `offset` (0-based) on, at most `top_k`.
+    languages: only passages in one of these; empty means all.
+    min_score: only hits with at least this score.
+    exact: score every allowed passage, whatever kind the index is.
+    Raises BadInput, UnknownLanguage.
+    """
+
+    top_k: int = 10
+    offset: int = 0
+    languages: tuple[str, ...] = ()
+    min_score: float | None = None
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise BadInput(f"top_k is {self.top_k}, expected at least 1")
+        if self.offset < 0:
+            raise BadInput(f"offset is {self.offset}, expected at least 0")
+        for code in self.languages:
+            parse_language(code)
+
+
+DEFAULT_OPTIONS = SearchOptions()
+
+
+class Searcher:
+    """A version with the encoder that built it.
+
+    Encoding and searching can be called apart, from different threads. The version stays its
+    caller's to close.
+    """
+
+    def __init__(self, version: Version, encoder: Encoder) -> None:
+        """Raises EncoderMismatch where the version was built with another encoder."""
+        expected = version.manifest.encoder
+        if encoder.fingerprint != expected.fingerprint:
+            raise EncoderMismatch(
+                f"corpus {version.corpus!r} {version.id} was built with the encoder "
+                f"{expected.fingerprint} ({expected.path}), this one is {encoder.fingerprint} "
+                f"({encoder.path})",
+                fix="Leave the encoder out to use the one kept with the corpus, "
+                "or build the corpus again with this one.",
+            )
+        self.version = version
+        self.encoder = encoder
+
+    @property
+    def passage_ids(self) -> Sequence[str]:
+        """The id of every passage, by row."""
+        return self.version.passage_ids
+
+    @property
+    def passage_languages(self) -> Sequence[str]:
+        """The language of every passage, by row."""
+        return self.version.passage_languages
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Query texts to unit rows [len(texts), dim] float32. Raises BadInput for an empty text."""
+        for place, text in enumerate(texts):
+            if not text.strip():
+                raise BadInput(f"query {place} is empty", fix="Give every query a text.")
+        return self.encoder.encode_queries(texts)
+
+    def search(
+        self, texts: Sequence[str], options: SearchOptions = DEFAULT_OPTIONS
+    ) -> list[tuple[Hit, ...]]:
+        """The hits of each text, best first. Raises BadInput."""
+        self._rows(options)
+        return self.search_vectors(self.encode(texts), options)
+
+    def search_vectors(
+        self, vectors_QD: NDArray[np.float32], options: SearchOptions = DEFAULT_OPTIONS
+    ) -> list[tuple[Hit, ...]]:
+        """The hits of each unit row of [Q, dim], best first: score, then passage id, descending.
+
+        Raises BadInput for other vectors, and for a language the corpus does not have.
+        """
+        rankings = self.version.index.search(
+            unit_rows(vectors_QD, dim=self.version.manifest.dim),
+            options.offset + options.top_k,
+            ids_of=self.version.passages.ids_at,
+            allowed=self._rows(options),
+            exhaustive=options.exact,
+        )
+        return [self._hits(ranking, options) for ranking in rankings]
+
+    def score_blocks(
+        self, queries: Sequence[Query], *, progress: bool = False
+    ) -> Iterator[NDArray[np.float32]]:
+        """Scores of every passage by row, in consecutive blocks [q, P] of queries, float32.
+
+        Raises BadInput for a query without text.
+        """
+        disable = None if progress else True
+        with tqdm(total=len(queries), unit="query", disable=disable, delay=1) as bar:
+            for start in range(0, len(queries), _ENCODE_SLICE):
+                vectors_QD = self._encode_queries(queries[start : start + _ENCODE_SLICE])
+                for block_QP in score_blocks(vectors_QD, self.version.vectors_PD):
+                    yield block_QP
+                    bar.update(len(block_QP))
+
+    def _encode_queries(self, queries: Sequence[Query]) -> NDArray[np.float32]:
+        for query in queries:
+            if not query.text.strip():
+                raise BadInput(f"query {query.id!r} is empty", fix="Give every query a text.")
+        return unit_rows(
+            self.encoder.encode_queries([query.text for query in queries]),
+            dim=self.version.manifest.dim,
+        )
+
+    def _rows(self, options: SearchOptions) -> RowFilter | None:
+        if not options.languages:
+            return None
+        absent = [code for code in options.languages if code not in self.version.languages]
+        if absent:
+            raise BadInput(
+                f"corpus {self.version.corpus!r} has no passages in {', '.join(absent)}",
+                fix=f"It has {', '.join(self.version.languages)}.",
+            )
+        return self.version.rows_in(options.languages)
+
+    def _hits(self, ranking: Ranking, options: SearchOptions) -> tuple[Hit, ...]:
+        lowest = -np.inf if options.min_score is None else options.min_score
+        found = list(zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True))
+        return tuple(
+            Hit(passage=self.version.passages[row], score=score)
+            for row, score in found[options.offset :]
+            if score >= lowest
+        )

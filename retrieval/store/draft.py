@@ -1,0 +1,172 @@
+"""A version being built: invisible to readers until it is published whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import BadInput
+from retrieval.store.durable import (
+    locked,
+    publish_folder,
+    replace_text,
+    sync_path,
+    try_lock,
+)
+from retrieval.store.layout import (
+    INDEX,
+    PASSAGES,
+    TEMPORARY,
+    VECTORS,
+    CorpusFolder,
+    version_id,
+    version_number,
+)
+from retrieval.store.manifest import (
+    REQUIRED_FILES,
+    Counts,
+    EncoderRecord,
+    IndexRecord,
+    Manifest,
+    file_record,
+    write_manifest,
+)
+from retrieval.store.passages import PassageWriter
+from retrieval.store.vector_file import VectorWriter, map_vectors
+from retrieval.types import Passage
+from retrieval.vectors import IndexKind, build_index
+
+_ALIVE = "alive.lock"
+
+
+class Draft:
+    """One version under construction, in a temporary folder beside the published ones.
+
+    Append passages with their vectors, build the index, publish: in this order, once. Build it
+    with `Store.draft`.
+    """
+
+    def __init__(self, corpus: CorpusFolder, folder: Path, *, dim: int) -> None:
+        self.folder = folder
+        self._corpus = corpus
+        self._dim = dim
+        self._passages = PassageWriter(folder / PASSAGES)
+        self._vectors = VectorWriter(folder / VECTORS, dim=dim)
+
+    def append(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+        """Add passages and their unit vectors, [len(passages), dim].
+
+        Raises DuplicateId for an id seen before, BadInput for vectors that are not unit rows.
+        """
+        if len(passages) != len(vectors):
+            raise BadInput(f"{len(passages)} passages came with {len(vectors)} vectors")
+        self._passages.append(passages)
+        self._vectors.append(vectors)
+
+    def build_index(self, kind: IndexKind) -> None:
+        """Index what was appended and seal the files: nothing can be appended from here on.
+
+        Raises BadInput where nothing was appended.
+        """
+        self.close()
+        if not self._vectors.rows:
+            raise BadInput("no passages to index", fix="Give at least one passage.")
+        vectors_PD = map_vectors(self.folder / VECTORS)
+        parameters = build_index(vectors_PD, self.folder / INDEX, kind=kind)
+        self._index = IndexRecord(kind=kind, parameters=parameters)
+        for name in REQUIRED_FILES:
+            sync_path(self.folder / name)
+        self._files = {name: file_record(self.folder / name) for name in REQUIRED_FILES}
+
+    def publish(self, *, encoder: EncoderRecord, activate: bool = True) -> Manifest:
+        """Make it the next version of its corpus and, if told so, the active one."""
+        with locked(self._corpus.lock):
+            manifest = self._manifest(_next_version(self._corpus), encoder)
+            self._move_into_place(manifest)
+            if activate:
+                replace_text(self._corpus.current, manifest.version + "\n")
+        return manifest
+
+    def _manifest(self, version: str, encoder: EncoderRecord) -> Manifest:
+        return Manifest(
+            corpus=self._corpus.name,
+            version=version,
+            created=datetime.now(UTC).replace(microsecond=0),
+            synglot=installed_version("synglot"),
+            encoder=encoder,
+            dim=self._dim,
+            index=self._index,
+            counts=self._counts(),
+            files=self._files,
+        )
+
+    def _counts(self) -> Counts:
+        languages = dict(sorted(self._passages.languages.items()))
+        return Counts(total=self._vectors.rows, languages=languages)
+
+    def _move_into_place(self, manifest: Manifest) -> None:
+        # Unnamed, the lock is still held; the lock of the corpus keeps sweepers away meanwhile.
+        (self.folder / _ALIVE).unlink()
+        write_manifest(manifest, self.folder)
+        sync_path(self.folder)
+        publish_folder(self.folder, self._corpus.version(manifest.version))
+
+    def close(self) -> None:
+        """Finish the files of passages and vectors; may be called again."""
+        self._passages.close()
+        self._vectors.close()
+
+
+@contextmanager
+def claimed_folder(corpus: CorpusFolder) -> Iterator[Path]:
+    """A temporary folder, locked while in use and removed at the end unless it was renamed.
+
+    First removes those of dead builders.
+    """
+    with locked(corpus.lock):
+        corpus.versions.mkdir(exist_ok=True)
+        sync_path(corpus.path)
+        _sweep(corpus)
+        folder = corpus.versions / (TEMPORARY + secrets.token_hex(8))
+        folder.mkdir()
+        alive = try_lock(folder / _ALIVE)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if alive is not None:
+            os.close(alive)
+
+
+def _sweep(corpus: CorpusFolder) -> None:
+    for folder in corpus.versions.glob(TEMPORARY + "*"):
+        if not _is_alive(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_being_built(corpus: CorpusFolder) -> bool:
+    """Whether a live builder has a draft; the caller holds the lock of the corpus."""
+    return any(_is_alive(folder) for folder in corpus.versions.glob(TEMPORARY + "*"))
+
+
+def _is_alive(folder: Path) -> bool:
+    if not (folder / _ALIVE).exists():
+        return False
+    descriptor = try_lock(folder / _ALIVE)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def _next_version(corpus: CorpusFolder) -> str:
+    return version_id(max(map(version_number, corpus.published()), default=0) + 1)

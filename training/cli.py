@@ -1,0 +1,82 @@
+"""`synglot train`: parse, read the configuration, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retrieval.errors import BadConfig
+from retrieval.formats.files import write_json
+from training.config import TrainingConfig, load_config, shipped_config
+
+PREVIEW_STEPS = 1_000
+
+
+def train(
+    config: Annotated[
+        Path, typer.Argument(help="YAML file, or the name of a shipped one, such as compact.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the new encoder. [default: the file's `out`]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override, as in batches.alpha=0.3."),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what would be drawn, and do not train.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of this --out.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an encoder that is already in --out.")
+    ] = False,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="F", help="Figures as JSON; - for stdout.")
+    ] = None,
+) -> None:
+    """Train an encoder with hybrid (or other) batches on parallel data.
+
+    Example: synglot train my.yaml --set batches.alpha=0.3 --out runs/alpha-3
+    """
+    file = config if config.suffix or config.exists() else shipped_config(str(config))
+    run = load_config(file, set_ or ())
+    if plan:
+        _preview(run, json)
+        return
+    _train(run, out, resume=resume, overwrite=overwrite, json=json)
+
+
+def _preview(run: TrainingConfig, json: str | None) -> None:
+    from functools import partial
+
+    from training.preview import as_text, preview
+    from training.progress import bar
+    from training.run import make_planner, read_data
+
+    planner = make_planner(run, read_data(run).table)
+    counts = preview(
+        planner, steps=min(run.steps, PREVIEW_STEPS), progress=partial(bar, label="planning")
+    )
+    if json != "-":
+        typer.echo(as_text(counts))
+    if json:
+        write_json(counts, json)
+
+
+def _train(
+    run: TrainingConfig, out: Path | None, *, resume: bool, overwrite: bool, json: str | None
+) -> None:
+    from training.run import train as train_run
+
+    target = out or (Path(run.out) if run.out else None)
+    if target is None:
+        raise BadConfig("no output folder", fix="Give --out DIR, or `out:` in the configuration.")
+    record = train_run(run, target, overwrite=overwrite, resume=resume)
+    if json != "-":
+        typer.echo(f"trained in {record.seconds:.0f} s: {target}")
+    if json:
+        write_json(record.to_json(), json)

@@ -1,0 +1,181 @@
+"""A training run as a file: YAML with one section a concern, checked before anything is read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from retrieval.errors import BadConfig, BadInput
+from training.strategies import Strategy, StrategyName
+
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CompactStart(_Section):
+    """A bag-of-subwords encoder from scratch: tokenizer and vectors are trained on the data."""
+
+    kind: Literal["compact"]
+    vocabulary: int = Field(default=40_000, ge=64)
+    dim: int = Field(default=512, ge=8)
+    characters_per_language: int = Field(default=3_000_000, ge=1_000)
+
+
+class EncoderStart(_Section):
+    """An encoder that exists: a sentence-transformers folder or hub name; default: the bundled."""
+
+    kind: Literal["encoder"]
+    path: str | None = None
+
+
+class TransformerStart(_Section):
+    """Any Hugging Face checkpoint, given a pooling, a unit norm and the paper's prompts."""
+
+    kind: Literal["transformer"]
+    checkpoint: str
+    pooling: Literal["mean", "cls"] = "mean"
+    max_tokens: int = Field(default=256, ge=8)
+    query_prompt: str = "Query: "
+    passage_prompt: str = "Passage: "
+
+
+class Data(_Section):
+    """What to train on. `dev_share` of the pages is held out, a page always whole."""
+
+    files: tuple[str, ...]
+    sources: tuple[str, ...] | None = None
+    exclude_sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] | None = None
+    dev_share: float = Field(default=0.0, ge=0, lt=1)
+    whole_sources: tuple[str, ...] = ()
+
+
+class Batches(_Section):
+    """How batches are drawn (see training/strategies.py and training/sampler.py)."""
+
+    strategy: StrategyName = StrategyName.HYBRID
+    alpha: float = Field(default=0.5, ge=0, le=1)
+    size: int = Field(default=100, ge=2)
+    tau: float = Field(default=1.0, ge=0, le=2)
+    mix_sources: bool = False
+
+    def to_strategy(self) -> Strategy:
+        """The strategy these settings name."""
+        return Strategy(self.strategy, self.alpha)
+
+
+class Loss(_Section):
+    """InfoNCE over cosine similarities."""
+
+    temperature: float = Field(default=0.05, gt=0)
+    symmetric: bool = False
+
+
+class Optimizer(_Section):
+    """AdamW with linear warm-up and decay; defaults are the paper's."""
+
+    learning_rate: float = Field(default=3e-5, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
+
+
+class TrainingConfig(_Section):
+    """One training run."""
+
+    start: Annotated[CompactStart | EncoderStart | TransformerStart, Field(discriminator="kind")]
+    data: Data
+    batches: Batches = Batches()
+    loss: Loss = Loss()
+    optimizer: Optimizer = Optimizer()
+    steps: int = Field(ge=1)
+    seed: int = Field(default=1, ge=0)
+    checkpoint_steps: int = Field(default=0, ge=0)
+    out: str | None = None
+
+
+def shipped_config(name: str) -> Path:
+    """The configuration of that name that comes with Synglot: `compact`, say. Raises BadInput."""
+    folder = Path(__file__).parent / "configs"
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+        raise BadInput(f"no configuration file {name!r}", fix=f"Shipped ones are {names}.")
+    return path
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
+    """The run that a YAML file describes, `section.key=value` overrides applied.
+
+    `${NAME}` and `${NAME:-default}` stand for environment variables. Raises BadConfig with the
+    place of every mistake.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read the configuration ({error.strerror})", path=path) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        raise BadConfig(f"broken YAML ({error})", path=path, line=line) from error
+    if not isinstance(raw, dict):
+        raise BadConfig(f"expected a mapping, found {type(raw).__name__}", path=path)
+    for override in overrides:
+        _apply(raw, override)
+    return parse_config(_expand(raw, path), path=path)
+
+
+def parse_config(raw: object, *, path: Path | None = None) -> TrainingConfig:
+    """A checked configuration. Raises BadConfig that lists every mistake."""
+    try:
+        return TrainingConfig.model_validate(raw)
+    except ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r:.60}"
+            for e in error.errors()
+        )
+        raise BadConfig(
+            mistakes, path=path, fix="See the configurations in training/configs/."
+        ) from error
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    name, equals, value = override.partition("=")
+    if not equals:
+        raise BadConfig(f"--set {override!r} is not of the form key=value")
+    *sections, key = name.split(".")
+    target: Any = raw
+    for section in sections:
+        target = target.setdefault(section, {})
+        if not isinstance(target, dict):
+            raise BadConfig(f"--set {override!r}: {section!r} is not a section")
+    try:
+        target[key] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadConfig(f"--set {override!r}: the value is not YAML") from error
+
+
+def _expand(value: Any, path: Path) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: _variable(match, path), value)
+    if isinstance(value, list):
+        return [_expand(item, path) for item in value]
+    if isinstance(value, dict):
+        return {key: _expand(item, path) for key, item in value.items()}
+    return value
+
+
+def _variable(match: re.Match[str], path: Path) -> str:
+    found = os.environ.get(match["name"], match["default"])
+    if found is None:
+        raise BadConfig(f"the environment variable {match['name']} is not set", path=path)
+    return found

@@ -1,0 +1,326 @@
+"""Which items, in which languages: the plan of every batch, a pure function of (seed, step).
+
+The planner yields indices only; it never sees a text, a model or a trainer. Batch k is drawn with
+NumPy's Philox generator keyed by [seed, k], so that any process plans any batch without having
+planned the ones before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from retrieval.errors import BadConfig
+from training.data import ParallelTable
+from training.strategies import Mode, Strategy
+
+ENGLISH = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """One global batch of B triplets: distinct items, with the languages of question and passage.
+
+    sources: numbers of the datasets the batch may hold; one unless sources are mixed.
+    """
+
+    step: int
+    mode: Mode
+    sources: tuple[int, ...]
+    items_B: NDArray[np.int64]
+    query_langs_B: NDArray[np.int64]
+    passage_langs_B: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """What one mode can draw from one source: language pairs, and how many items have any."""
+
+    source: int
+    pairs_P2: NDArray[np.int64]
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlanner:
+    """Plans the batches of a strategy over a table (EVALUATION: 'Strategies compared').
+
+    batch_size: triplets of a global step, over all ranks.
+    tau: a dataset is drawn in proportion to size**tau.
+    mix_sources: draw the dataset for every triplet instead of for every batch.
+    Raises BadConfig at construction when some mode of the strategy cannot fill one batch.
+    """
+
+    table: ParallelTable
+    strategy: Strategy
+    batch_size: int
+    seed: int
+    tau: float = 1.0
+    mix_sources: bool = False
+    _candidates: dict[tuple[int, int, int], NDArray[np.int64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for mode in self.strategy.modes:
+            if not self._choices(mode):
+                raise BadConfig(self._why_empty(mode), fix="Lower batches.size, or mix sources.")
+
+    def plan(self, step: int) -> BatchPlan:
+        """The batch of `step`, whatever was planned before."""
+        rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, step], np.uint64)))
+        mode = self.strategy.draw_mode(rng)
+        choices = self._choices(mode)
+        # The language comes first and the dataset second: the other way round, the languages
+        # that only small datasets have would hardly ever be drawn.
+        pools = choices[int(rng.integers(len(choices)))]
+        triplets_B3 = self._draw_triplets(rng, pools)
+        return BatchPlan(
+            step=step,
+            mode=mode,
+            sources=tuple(sorted({int(self.table.source_N[i]) for i in triplets_B3[:, 0]})),
+            items_B=triplets_B3[:, 0],
+            query_langs_B=triplets_B3[:, 1],
+            passage_langs_B=triplets_B3[:, 2],
+        )
+
+    @property
+    def idle_sources(self) -> tuple[str, ...]:
+        """Sources that no batch can be drawn from: too small for one, or without a usable pair."""
+        used = {p.source for m in self.strategy.modes for pools in self._choices(m) for p in pools}
+        return tuple(name for s, name in enumerate(self.table.sources) if s not in used)
+
+    # What can be drawn
+
+    def _choices(self, mode: Mode) -> list[list[_Pool]]:
+        """The equally likely first choices of a batch, each with the sources it may draw from."""
+        return self._choices_by_mode[mode]
+
+    @cached_property
+    def _choices_by_mode(self) -> dict[Mode, list[list[_Pool]]]:
+        return {mode: self._fillable(mode) for mode in self.strategy.modes}
+
+    def _fillable(self, mode: Mode) -> list[list[_Pool]]:
+        choices = [
+            [pool for s in range(len(self.table.sources)) if (pool := self._pool(s, allowed_LL))]
+            for allowed_LL in self._allowed(mode)
+        ]
+        if self.mix_sources:
+            return [pools for pools in choices if sum(p.size for p in pools) >= self.batch_size]
+        large = [[p for p in pools if p.size >= self.batch_size] for pools in choices]
+        return [pools for pools in large if pools]
+
+    def _allowed(self, mode: Mode) -> list[NDArray[np.bool_]]:
+        """Language pairs a batch may hold, one matrix [L, L] for each equally likely choice."""
+        count = len(self.table.languages)
+        same_LL = np.eye(count, dtype=np.bool_)
+        if mode is Mode.MONOLINGUAL:
+            return [np.outer(row, row) for row in same_LL]
+        if mode is Mode.ENGLISH:
+            english = np.array([lang == ENGLISH for lang in self.table.languages])
+            return [np.outer(english, english)]
+        if mode is Mode.MIXED:
+            return [same_LL]
+        return [~same_LL if mode is Mode.CROSS_LINGUAL else np.ones_like(same_LL)]
+
+    def _pool(self, source: int, allowed_LL: NDArray[np.bool_]) -> _Pool | None:
+        pairs_P2 = np.argwhere(allowed_LL & (self._pair_counts[source] > 0))
+        if not len(pairs_P2):
+            return None
+        diagonal = allowed_LL.diagonal().any()
+        if diagonal and len(pairs_P2) == 1:
+            size = int(self._pair_counts[source][tuple(pairs_P2[0])])
+        else:
+            size = self._items_with_any(source, pairs_P2)
+        return _Pool(source, pairs_P2, size)
+
+    def _items_with_any(self, source: int, pairs_P2: NDArray[np.int64]) -> int:
+        has_any = np.zeros(len(self.table), dtype=np.bool_)
+        for query_lang, passage_lang in pairs_P2:
+            has_any[self._items_with(source, int(query_lang), int(passage_lang))] = True
+        return int(has_any.sum())
+
+    @cached_property
+    def _pair_counts(self) -> list[NDArray[np.int64]]:
+        """Per source, how many items can serve each (query, passage) language pair: [L, L]."""
+        counts = []
+        for source in range(len(self.table.sources)):
+            items = np.flatnonzero(self.table.source_N == source)
+            queries_NL = (self.table.queries_NL[items] >= 0).astype(np.float64)
+            passages_NL = (self.table.passages_NL[items] >= 0).astype(np.float64)
+            counts_LL = (queries_NL.T @ passages_NL).astype(np.int64)
+            # A translation unit paired with itself in one language would be a text paired with
+            # itself: nothing to learn.
+            units = self.table.translation_N[items]
+            counts_LL[np.diag_indices_from(counts_LL)] -= (
+                queries_NL[units].sum(axis=0).astype(np.int64)
+            )
+            counts.append(counts_LL)
+        return counts
+
+    def _items_with(self, source: int, query_lang: int, passage_lang: int) -> NDArray[np.int64]:
+        """Items of a source that can serve a language pair, ascending."""
+        key = (source, query_lang, passage_lang)
+        if key not in self._candidates:
+            table = self.table
+            has = (table.source_N == source) & (table.queries_NL[:, query_lang] >= 0)
+            has &= table.passages_NL[:, passage_lang] >= 0
+            if query_lang == passage_lang:
+                has &= ~table.translation_N
+            self._candidates[key] = np.flatnonzero(has)
+        return self._candidates[key]
+
+    def _why_empty(self, mode: Mode) -> str:
+        largest = max(
+            (
+                sum(sizes) if self.mix_sources else max(sizes)
+                for allowed_LL in self._allowed(mode)
+                if (
+                    sizes := [
+                        pool.size
+                        for s in range(len(self.table.sources))
+                        if (pool := self._pool(s, allowed_LL))
+                    ]
+                )
+            ),
+            default=0,
+        )
+        scope = "all sources together" if self.mix_sources else "one source"
+        return (
+            f"no {mode} batch can be filled: it takes {self.batch_size} distinct items, "
+            f"and {scope} has at most {largest}"
+        )
+
+    # Drawing
+
+    def _draw_triplets(self, rng: np.random.Generator, pools: list[_Pool]) -> NDArray[np.int64]:
+        """[B, 3]: item, query language, passage language; shuffled, so that any slice is a fair
+        sample of the batch (ranks of one step take slices).
+        """
+        parts = [
+            self._draw_from(rng, pool, count)
+            for pool, count in zip(pools, self._share(rng, pools), strict=True)
+            if count
+        ]
+        return rng.permutation(np.concatenate(parts))
+
+    def _share(self, rng: np.random.Generator, pools: list[_Pool]) -> list[int]:
+        """How many triplets each source gives."""
+        sizes_S = np.array([pool.size for pool in pools], dtype=np.int64)
+        weights_S = sizes_S.astype(np.float64) ** self.tau
+        if not self.mix_sources:
+            chosen = int(rng.choice(len(pools), p=weights_S / weights_S.sum()))
+            return [self.batch_size if s == chosen else 0 for s in range(len(pools))]
+        share_S = np.zeros(len(pools), dtype=np.int64)
+        while (missing := self.batch_size - int(share_S.sum())) > 0:
+            open_S = np.where(share_S < sizes_S, weights_S, 0.0)
+            share_S += rng.multinomial(missing, open_S / open_S.sum())
+            share_S = np.minimum(share_S, sizes_S)
+        return [int(n) for n in share_S]
+
+    def _draw_from(self, rng: np.random.Generator, pool: _Pool, count: int) -> NDArray[np.int64]:
+        """`count` triplets of distinct items of one source, each pair of languages as likely."""
+        used_N = np.zeros(len(self.table), dtype=np.bool_)
+        open_pairs = np.arange(len(pool.pairs_P2))
+        parts: list[NDArray[np.int64]] = []
+        while count:
+            drawn_P = np.bincount(
+                open_pairs[rng.integers(len(open_pairs), size=count)], minlength=len(pool.pairs_P2)
+            )
+            for pair in np.flatnonzero(drawn_P):
+                query_lang, passage_lang = pool.pairs_P2[pair]
+                candidates = self._items_with(pool.source, int(query_lang), int(passage_lang))
+                items = _draw_unused(rng, candidates, used_N, int(drawn_P[pair]))
+                used_N[items] = True
+                langs = np.broadcast_to(pool.pairs_P2[pair], (len(items), 2))
+                parts.append(np.column_stack([items, langs]))
+                count -= len(items)
+                if len(items) < drawn_P[pair]:
+                    open_pairs = open_pairs[open_pairs != pair]
+        return np.concatenate(parts)
+
+
+def _draw_unused(
+    rng: np.random.Generator,
+    candidates: NDArray[np.int64],
+    used_N: NDArray[np.bool_],
+    count: int,
+) -> NDArray[np.int64]:
+    """`count` distinct candidates not yet used, uniformly; fewer where fewer are left."""
+    if len(candidates) > 32 * count:
+        # Cheap for the usual case of many candidates: draw twice as many as needed, keep the
+        # first unused ones. Falls through in the rare case that those do not suffice.
+        drawn = candidates[rng.integers(len(candidates), size=2 * count)]
+        _, first = np.unique(drawn, return_index=True)
+        drawn = drawn[np.sort(first)]
+        drawn = drawn[~used_N[drawn]]
+        if len(drawn) >= count:
+            return drawn[:count]
+    return rng.permutation(candidates[~used_N[candidates]])[:count]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was really drawn: batches by mode, triplets by language pair and by source."""
+
+    modes: Counter[str] = field(default_factory=Counter)
+    pairs: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+
+    def add(self, plan: BatchPlan, table: ParallelTable) -> None:
+        """Count one batch."""
+        self.modes[plan.mode.value] += 1
+        count = len(table.languages)
+        codes, times = np.unique(
+            plan.query_langs_B * count + plan.passage_langs_B, return_counts=True
+        )
+        for code, n in zip(codes, times, strict=True):
+            query_lang, passage_lang = divmod(int(code), count)
+            pair = f"{table.languages[query_lang]}->{table.languages[passage_lang]}"
+            self.pairs[pair] += int(n)
+        for source, n in zip(
+            *np.unique(table.source_N[plan.items_B], return_counts=True), strict=True
+        ):
+            self.sources[table.sources[source]] += int(n)
+
+
+class PlannedBatches(Sampler[list[int]]):
+    """The plans of a run as a torch batch sampler of triplet codes (see `encode_triplets`)."""
+
+    def __init__(self, planner: BatchPlanner, *, steps: int) -> None:
+        self.planner = planner
+        self.steps = steps
+        self.tally = Tally()
+        # accelerate reads these two where it splits a global batch over ranks.
+        self.batch_size = planner.batch_size
+        self.drop_last = True
+
+    def __len__(self) -> int:
+        """Number of global steps."""
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Codes of every triplet of every step."""
+        self.tally = Tally()
+        for step in range(self.steps):
+            plan = self.planner.plan(step)
+            self.tally.add(plan, self.planner.table)
+            yield encode_triplets(plan, len(self.planner.table.languages)).tolist()
+
+
+def encode_triplets(plan: BatchPlan, languages: int) -> NDArray[np.int64]:
+    """[B] one number a triplet: (item * L + query language) * L + passage language."""
+    return (plan.items_B * languages + plan.query_langs_B) * languages + plan.passage_langs_B
+
+
+def decode_triplets(
+    codes_B: NDArray[np.int64], languages: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Items, query languages and passage languages, each [B]: inverse of `encode_triplets`."""
+    rest_B, passage_langs_B = np.divmod(codes_B, languages)
+    items_B, query_langs_B = np.divmod(rest_B, languages)
+    return items_B, query_langs_B, passage_langs_B

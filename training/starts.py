@@ -1,0 +1,82 @@
+"""Where a training run begins: from scratch, from an encoder, or from a bare transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, StaticEmbedding
+
+from retrieval.encoder import COMPACT, PASSAGE_PROMPT, QUERY_PROMPT, Encoder
+from retrieval.errors import BadEncoder
+from training.collator import Features, live_features, tokenize_table
+from training.compact import build_encoder, subword_weights, train_tokenizer
+from training.config import CompactStart, EncoderStart, TransformerStart
+from training.data import ParallelTable
+
+Progress = Callable[[range], range]
+
+
+def start_encoder(
+    start: CompactStart | EncoderStart | TransformerStart,
+    table: ParallelTable,
+    *,
+    seed: int,
+    progress: Progress,
+) -> tuple[SentenceTransformer, Features]:
+    """The encoder to train, and how it reads the table's texts. Raises BadEncoder."""
+    if isinstance(start, CompactStart):
+        return _start_compact(start, table, seed=seed, progress=progress)
+    if isinstance(start, TransformerStart):
+        model = _start_transformer(start, seed=seed)
+    else:
+        model = Encoder.load(start.path or COMPACT).model
+    return model, _features(model, table, progress)
+
+
+def is_static(model: SentenceTransformer) -> bool:
+    """Whether the encoder is a bag of subwords."""
+    return isinstance(model[0], StaticEmbedding)
+
+
+def prompt_of(model: SentenceTransformer, name: str) -> str:
+    """The encoder's own prompt of that name, or none."""
+    return model.prompts.get(name) or ""
+
+
+def _start_compact(
+    start: CompactStart, table: ParallelTable, *, seed: int, progress: Progress
+) -> tuple[SentenceTransformer, Features]:
+    tokenizer = train_tokenizer(table, start, seed=seed)
+    tokens = tokenize_table(
+        table,
+        lambda texts: [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)],
+        progress=progress,
+    )
+    weights_V = subword_weights(tokens, table, tokenizer.get_vocab_size())
+    return build_encoder(tokenizer, weights_V, start, seed=seed), tokens.features
+
+
+def _start_transformer(start: TransformerStart, *, seed: int) -> SentenceTransformer:
+    torch.manual_seed(seed)
+    try:
+        transformer = Transformer(start.checkpoint, max_seq_length=start.max_tokens)
+    except (OSError, ValueError) as error:
+        raise BadEncoder(
+            f"cannot load the checkpoint {start.checkpoint!r} ({error})",
+            fix="Give a Hugging Face model folder or hub name.",
+        ) from error
+    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode=start.pooling)
+    return SentenceTransformer(
+        modules=[transformer, pooling, Normalize()],
+        prompts={QUERY_PROMPT: start.query_prompt, PASSAGE_PROMPT: start.passage_prompt},
+        device="cpu" if not torch.cuda.is_available() else "cuda",
+    )
+
+
+def _features(model: SentenceTransformer, table: ParallelTable, progress: Progress) -> Features:
+    if not is_static(model) or any(prompt_of(model, n) for n in (QUERY_PROMPT, PASSAGE_PROMPT)):
+        return live_features(model, table)
+    return tokenize_table(table, Encoder(model, path="").tokenize, progress=progress).features
