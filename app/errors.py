@@ -75,7 +75,7 @@ def problem(
     """The answer for one error; `name` ends its type."""
     body = Problem(
         type=_PROBLEM + name,
-        title=HTTPStatus(status).phrase,
+        title=_phrase(status),
         status=status,
         detail=detail,
         request_id=str(getattr(request.state, "request_id", "")),
@@ -84,6 +84,11 @@ def problem(
     return JSONResponse(
         body.model_dump(), status_code=status, media_type=_MEDIA_TYPE, headers=dict(headers or {})
     )
+
+
+def _phrase(status: int) -> str:
+    # RFC 9110's name; Python 3.11 and 3.12 still have the older one.
+    return "Content Too Large" if status == 413 else HTTPStatus(status).phrase
 
 
 async def _domain_error(request: Request, error: Exception) -> JSONResponse:
@@ -112,7 +117,7 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    name = _phrase(error.status_code).lower().replace(" ", "-")
     return problem(request, error.status_code, name, str(error.detail), headers=error.headers)
 
 

@@ -22,12 +22,17 @@ class _Section(BaseModel):
 
 
 class CompactStart(_Section):
-    """A bag-of-subwords encoder from scratch: tokenizer and vectors are trained on the data."""
+    """A bag-of-subwords encoder from scratch: tokenizer and vectors are trained on the data.
+
+    tokenizer: a tokenizer.json to use instead of training one. Training one is not repeatable to
+    the last subword (its library breaks ties at random); with this, a run is.
+    """
 
     kind: Literal["compact"]
     vocabulary: int = Field(default=40_000, ge=64)
     dim: int = Field(default=512, ge=8)
-    characters_per_language: int = Field(default=3_000_000, ge=1_000)
+    characters_per_language: int = Field(default=2_000_000, ge=1_000)
+    tokenizer: str | None = None
 
 
 class EncoderStart(_Section):

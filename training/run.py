@@ -21,7 +21,7 @@ from retrieval.formats.parallel import ENDINGS, read_parallel
 from retrieval.types import ParallelItem
 from training.card import TrainingRecord
 from training.collator import Features, TripletCollator
-from training.config import TrainingConfig
+from training.config import EncoderStart, TrainingConfig
 from training.data import ParallelTable, build_table
 from training.dev import dev_scores
 from training.losses import MaskedInfoNCE
@@ -31,6 +31,8 @@ from training.saving import check_free, publish_encoder
 from training.split import chosen, is_held_out
 from training.starts import prompt_of, start_encoder
 from training.trainer import HybridTrainer
+
+_START = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,13 @@ def train(
     data = read_data(config)
     planner = make_planner(config, data.table)
     model, features = start_encoder(
-        config.start, data.table, seed=config.seed, progress=partial(bar, label="tokenising")
+        _kept_start(_checkpoints(out)) if resume else config.start,
+        data.table,
+        seed=config.seed,
+        progress=partial(bar, label="tokenising"),
     )
+    if config.checkpoint_steps and not resume:
+        model.save_pretrained(str(_checkpoints(out) / _START), create_model_card=False)
     batches = PlannedBatches(planner, steps=config.steps)
     losses = fit(model, features, batches, config, _checkpoints(out), resume=resume)
     record = TrainingRecord(
@@ -155,6 +162,12 @@ def _arguments(config: TrainingConfig, checkpoints: Path) -> SentenceTransformer
         dataloader_pin_memory=torch.cuda.is_available(),
         eval_strategy="no",
     )
+
+
+def _kept_start(checkpoints: Path) -> EncoderStart:
+    """The start of the interrupted run: a tokenizer trained again would be another one."""
+    _resume_point(checkpoints)
+    return EncoderStart(kind="encoder", path=str(checkpoints / _START))
 
 
 def _checkpoints(out: Path) -> Path:

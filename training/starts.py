@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, StaticEmbedding
+from tokenizers import Tokenizer
 
 from retrieval.encoder import COMPACT, PASSAGE_PROMPT, QUERY_PROMPT, Encoder
-from retrieval.errors import BadEncoder
+from retrieval.errors import BadEncoder, BadInput, MalformedFile
 from training.collator import Features, live_features, tokenize_table
 from training.compact import build_encoder, subword_weights, train_tokenizer
 from training.config import CompactStart, EncoderStart, TransformerStart
@@ -49,7 +51,10 @@ def prompt_of(model: SentenceTransformer, name: str) -> str:
 def _start_compact(
     start: CompactStart, table: ParallelTable, *, seed: int, progress: Progress
 ) -> tuple[SentenceTransformer, Features]:
-    tokenizer = train_tokenizer(table, start, seed=seed)
+    if start.tokenizer is None:
+        tokenizer = train_tokenizer(table, start, seed=seed)
+    else:
+        tokenizer = _read_tokenizer(start.tokenizer)
     tokens = tokenize_table(
         table,
         lambda texts: [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)],
@@ -57,6 +62,15 @@ def _start_compact(
     )
     weights_V = subword_weights(tokens, table, tokenizer.get_vocab_size())
     return build_encoder(tokenizer, weights_V, start, seed=seed), tokens.features
+
+
+def _read_tokenizer(path: str) -> Tokenizer:
+    if not Path(path).is_file():
+        raise BadInput("no such tokenizer file", path=path)
+    try:
+        return Tokenizer.from_file(path)
+    except Exception as error:  # the library raises nothing narrower
+        raise MalformedFile(f"not a tokenizer.json ({error})", path=path) from error
 
 
 def _start_transformer(start: TransformerStart, *, seed: int) -> SentenceTransformer:

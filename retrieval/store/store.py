@@ -149,7 +149,8 @@ class Store:
         if not corpus.published():
             names = ", ".join(self.corpora()) or "none"
             raise UnknownCorpus(
-                f"no corpus {name!r} under {self.root}; found: {names}",
+                f"no corpus {name!r}; found: {names}",
+                path=self.root,
                 fix=f"Build it with `synglot index build {name} --input FILE`.",
             )
         return corpus

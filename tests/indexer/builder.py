@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,8 +26,15 @@ from retrieval.errors import SynglotError
 from retrieval.store import Store
 from retrieval.types import Passage
 
-STEPS = frozenset({"flock", "fsync", "mkdir", "rename", "replace", "unlink", "write_index"})
-"""C functions that change what is on disk durably, or who may: a kill strikes before the n-th."""
+STEPS = {
+    **dict.fromkeys(("fsync", "mkdir", "rename", "replace", "unlink"), "posix"),
+    "flock": "fcntl",
+    "write_index": "faiss._swigfaiss",
+}
+"""C functions, with their modules, that change what is on disk durably or say who may.
+
+A kill strikes just before the n-th of their calls.
+"""
 
 
 def passages(count: int, tag: str) -> list[Passage]:
@@ -43,9 +51,9 @@ class KillAt:
         self.number = number
         self.steps: list[str] = []
 
-    def __call__(self, frame: FrameType, event: str, function: Any) -> None:
+    def __call__(self, _frame: FrameType, event: str, function: Any) -> None:
         name = getattr(function, "__name__", "")
-        if event == "c_call" and name.rsplit(".")[-1].removeprefix("IndexFlat_") in STEPS:
+        if event == "c_call" and STEPS.get(name, "") == function.__module__:
             self.steps.append(name)
             if len(self.steps) == self.number:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -102,7 +110,7 @@ def serve(root: Path, encoder: Path) -> None:
         requests = json.loads(line)
         children = []
         for request in requests:
-            children.append(forked(lambda asked=request: build(root, encoder, asked)))
+            children.append(forked(partial(build, root, encoder, request)))
             if "kill_after_s" in request:
                 time.sleep(request["kill_after_s"] * random.uniform(0.9, 1.1))  # noqa: S311
                 os.kill(children[-1][0], signal.SIGKILL)

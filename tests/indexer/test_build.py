@@ -22,6 +22,7 @@ from retrieval.errors import BadInput, DuplicateId, MalformedFile
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
 from retrieval.types import Passage
+from tests.indexer.builder import STEPS
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -187,7 +188,7 @@ def test_the_encoder_is_the_one_given_else_the_corpus_own_else_the_bundled_one(
 
 
 def killed_everywhere(builders: Builders, corpus: str, kills: list[dict[str, object]]) -> None:
-    """Kill a build by each of `kills`: each time the corpus opens, at the old version or the new."""
+    """Kill a build in each way: each time the corpus opens, at the old version or the new."""
     store = builders.store
     count, active = 40, builders.build(corpus, 40)["version"]
     for number, kill in enumerate(kills):
@@ -207,7 +208,7 @@ def killed_everywhere(builders: Builders, corpus: str, kills: list[dict[str, obj
 def steps_of(builders: Builders, corpus: str) -> list[str]:
     builders.build(corpus, 40)
     steps: list[str] = builders.build(corpus, 40)["steps"]
-    assert {"mkdir", "flock", "fsync", "unlink", "rename", "replace"} <= set(steps)
+    assert set(steps) == set(STEPS)
     return steps
 
 

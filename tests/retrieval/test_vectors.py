@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -273,3 +275,28 @@ def test_an_index_that_cannot_be_written_is_the_machines_failure(tmp_path: Path)
         build_index(
             np.eye(4, dtype=np.float32), tmp_path / "missing" / "index", kind=IndexKind.FLAT
         )
+
+
+@pytest.mark.parametrize("missing", [1, 100, 5000])
+def test_an_index_cut_short_by_a_full_disk_is_the_machines_failure(
+    tmp_path: Path, missing: int
+) -> None:
+    """Of the last bytes, written as the file is closed, faiss itself reports no failure."""
+    script = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from retrieval.errors import MachineFailure
+from retrieval.vectors import IndexKind, build_index
+rows = np.eye(32, dtype=np.float32).repeat(32, axis=0)
+folder, missing = Path(sys.argv[1]), int(sys.argv[2])
+build_index(rows, folder / "whole", kind=IndexKind.FLAT)
+size = (folder / "whole").stat().st_size - missing
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+try:
+    build_index(rows, folder / "cut", kind=IndexKind.FLAT)
+except MachineFailure:
+    sys.exit(7)
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path, str(missing)], check=False)
+    assert done.returncode == 7

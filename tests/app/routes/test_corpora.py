@@ -1,0 +1,66 @@
+"""/corpora, and what a running service makes of changes on disk."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import httpx
+
+from indexer.build import build_corpus
+from retrieval.demo_data import demo_passages
+from retrieval.encoder import Encoder
+from retrieval.store import Store
+
+
+def search(client: httpx.Client, corpus: str = "demo", **more: str) -> httpx.Response:
+    return client.post("/search", json={"corpus": corpus, "query": "dog", **more})
+
+
+def test_a_corpus_is_described(client: httpx.Client, bundled: Encoder) -> None:
+    (listed,) = client.get("/corpora").json()["corpora"]
+    assert listed == client.get("/corpora/demo").json()
+    assert listed["name"] == "demo"
+    assert listed["active"] == "v000001"
+    assert listed["passages"] == sum(listed["languages"].values()) == len(list(demo_passages()))
+    assert listed["encoder"] == bundled.fingerprint
+    assert listed["bytes"] > 0
+    assert client.get("/corpora/nope").status_code == 404
+
+
+def test_a_new_version_is_served_at_once_and_an_old_one_by_name(
+    own: tuple[Store, httpx.Client], bundled: Encoder
+) -> None:
+    store, client = own
+    assert search(client).json()["version"] == "v000001"
+    build_corpus("demo", islice(demo_passages(), 5), store=store, encoder=bundled)
+    assert search(client).json()["version"] == "v000002"
+    assert search(client, version="v000001").json()["version"] == "v000001"
+    store.rollback("demo")
+    assert search(client).json()["version"] == "v000001"
+
+
+def test_a_deleted_corpus_is_not_found(own: tuple[Store, httpx.Client]) -> None:
+    store, client = own
+    assert search(client).status_code == 200
+    store.delete("demo")
+    assert search(client).status_code == 404
+    assert client.get("/corpora").json() == {"corpora": []}
+
+
+def test_a_corrupted_version_is_refused_and_leaves_the_others_served(
+    own: tuple[Store, httpx.Client], bundled: Encoder
+) -> None:
+    store, client = own
+    build_corpus("other", islice(demo_passages(), 5), store=store, encoder=bundled)
+    vectors = next((store.root / "corpora" / "other").rglob("vectors.npy"))
+    content = bytearray(vectors.read_bytes())
+    content[-1] ^= 1
+    vectors.write_bytes(content)
+    response = search(client, "other")
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:synglot:problem:corrupt-version"
+    assert search(client).status_code == 200
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["reasons"][0].startswith("other: ")
+    assert client.get("/livez").status_code == 200

@@ -1,0 +1,149 @@
+"""/search against the searcher it stands on, and its refusals."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from retrieval.encoder import Encoder
+from retrieval.search import Searcher, SearchOptions
+from retrieval.store import Store
+
+QUESTIONS = [
+    "How do I register my dog?",
+    "Wo kann ich alte Möbel loswerden?",
+    "รถเมล์กลางคืน",
+]
+
+
+def hits_of(answer: dict[str, Any], number: int = 0) -> list[tuple[str, float]]:
+    return [(hit["id"], hit["score"]) for hit in answer["results"][number]["hits"]]
+
+
+@pytest.fixture(scope="module")
+def searcher(demo_store: Store, bundled: Encoder) -> Searcher:
+    return Searcher(demo_store.open("demo"), bundled)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"top_k": 3},
+        {"top_k": 5, "offset": 4},
+        {"languages": ["de"]},
+        {"languages": ["th", "zh"], "top_k": 50},
+        {"exact": True},
+        {"min_score": 0.1, "top_k": 100},
+    ],
+)
+def test_hits_are_the_searchers(
+    client: httpx.Client, searcher: Searcher, options: dict[str, Any]
+) -> None:
+    body = {"corpus": "demo", "queries": QUESTIONS, **options}
+    answer = client.post("/search", json=body).raise_for_status().json()
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    expected = searcher.search(QUESTIONS, SearchOptions(**given))
+    assert [result["query"] for result in answer["results"]] == QUESTIONS
+    for number, hits in enumerate(expected):
+        assert hits_of(answer, number) == [(hit.passage.id, hit.score) for hit in hits]
+
+
+def test_an_answer_names_its_corpus_version_encoder_and_times(
+    client: httpx.Client, bundled: Encoder
+) -> None:
+    answer = client.post("/search", json={"corpus": "demo", "query": QUESTIONS[0]}).json()
+    assert (answer["corpus"], answer["version"]) == ("demo", "v000001")
+    assert answer["encoder"] == bundled.fingerprint
+    assert set(answer["took_ms"]) == {"queue", "encode", "search"}
+    hit = answer["results"][0]["hits"][0]
+    assert hit["text"]
+    assert hit["title"]
+    assert hit["lang"] == hit["id"].split(":")[0]
+    assert hit["metadata"]["topic"]
+
+
+def test_texts_can_be_left_out(client: httpx.Client) -> None:
+    body = {"corpus": "demo", "query": QUESTIONS[0], "with_text": False}
+    hit = client.post("/search", json=body).json()["results"][0]["hits"][0]
+    assert hit["text"] is None
+    assert hit["title"] is None
+
+
+def test_get_finds_what_post_finds(client: httpx.Client) -> None:
+    posted = client.post(
+        "/search", json={"corpus": "demo", "query": QUESTIONS[1], "languages": ["de", "en"]}
+    )
+    params = {"corpus": "demo", "q": QUESTIONS[1], "languages": ["de", "en"]}
+    got = client.get("/search", params=params)
+    assert got.json()["results"] == posted.json()["results"]
+
+
+def test_concurrent_searches_find_what_single_ones_find(client: httpx.Client) -> None:
+    bodies = [{"corpus": "demo", "query": f"{q} {n}"} for n in range(10) for q in QUESTIONS]
+
+    def ask(body: dict[str, Any]) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = client.post("/search", json=body).json()["results"]
+        return results
+
+    single = [ask(body) for body in bodies]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, bodies)) == single
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "name", "says"),
+    [
+        ({"corpus": "nope", "query": "x"}, 404, "unknown-corpus", "no corpus 'nope'"),
+        ({"corpus": "../etc", "query": "x"}, 422, "bad-input", "../etc"),
+        ({"corpus": "demo", "query": "x", "version": "v9"}, 404, "unknown-version", "v000001"),
+        ({"corpus": "demo", "query": ""}, 422, "invalid-request", "at least 1 character"),
+        ({"corpus": "demo", "query": " \n"}, 422, "bad-input", "query 0 is empty"),
+        ({"corpus": "demo", "queries": []}, 422, "invalid-request", "at least 1 item"),
+        ({"corpus": "demo"}, 422, "invalid-request", "either `query` or `queries`"),
+        ({"query": "x"}, 422, "invalid-request", "body.corpus: Field required"),
+        ({"corpus": "demo", "query": 7}, 422, "invalid-request", "body.query"),
+        ({"corpus": "demo", "query": "x", "top_k": 0}, 422, "invalid-request", "body.top_k"),
+        ({"corpus": "demo", "query": "x", "topk": 5}, 422, "invalid-request", "body.topk"),
+        ({"corpus": "demo", "query": "x", "languages": ["qq1"]}, 422, "unknown-language", "qq1"),
+        ({"corpus": "demo", "query": "x", "languages": ["fr"]}, 422, "bad-input", "in fr"),
+        (
+            {"corpus": "demo", "query": "x", "query_language": "Klingon"},
+            422,
+            "unknown-language",
+            "Klingon",
+        ),
+        ({"corpus": "demo", "query": "x", "top_k": 2000}, 413, "content-too-large", "1000"),
+        ({"corpus": "demo", "queries": ["x"] * 9}, 413, "content-too-large", "at most 8"),
+        ({"corpus": "demo", "query": "x" * 501}, 413, "content-too-large", "501 characters"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_with_a_reason(
+    client: httpx.Client, body: dict[str, Any], status: int, name: str, says: str
+) -> None:
+    response = client.post("/search", json=body)
+    problem = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, problem["type"]) == (status, f"urn:synglot:problem:{name}")
+    assert problem["status"] == status
+    assert says in problem["detail"]
+    assert problem["request_id"] == response.headers["x-request-id"]
+
+
+def test_broken_json_is_a_400(client: httpx.Client) -> None:
+    headers = {"content-type": "application/json"}
+    response = client.post("/search", content=b'{"corpus": ', headers=headers)
+    assert (response.status_code, response.json()["type"]) == (
+        400,
+        "urn:synglot:problem:broken-json",
+    )
+
+
+def test_a_callers_request_id_is_kept_if_it_is_harmless(client: httpx.Client) -> None:
+    kept = client.get("/livez", headers={"x-request-id": "abc-1.2_3"})
+    assert kept.headers["x-request-id"] == "abc-1.2_3"
+    replaced = client.get("/livez", headers={"x-request-id": "a b\tc"})
+    assert replaced.headers["x-request-id"] != "a b\tc"

@@ -1,0 +1,193 @@
+"""`synglot index` as a user types it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from indexer.cli import app
+from retrieval.errors import (
+    BadEncoder,
+    BadInput,
+    CorruptVersion,
+    DuplicateId,
+    MalformedFile,
+    UnknownCorpus,
+    UnknownVersion,
+)
+from retrieval.store import Store
+
+Index = Callable[..., Result]
+
+LINES = [
+    {"id": "1", "text": "Der Bus fährt alle zehn Minuten.", "lang": "de"},
+    {"id": "2", "text": "รถรางวิ่งทุกสิบนาที", "lang": "th", "title": "รถราง"},
+    {"id": "3", "text": "No language is declared here."},
+]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    """Run a subcommand under a root of its own; an error that it raises is raised here."""
+
+    def run(*arguments: object, typed: str = "") -> Result:
+        words = [*map(str, arguments), "--root", str(tmp_path / "root")]
+        return CliRunner().invoke(app, words, input=typed, catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture
+def corpus_file(tmp_path: Path) -> Path:
+    path = tmp_path / "passages.jsonl"
+    path.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in LINES), "utf-8")
+    return path
+
+
+@pytest.fixture
+def built(index: Index, corpus_file: Path, tiny_encoder: Path) -> Path:
+    """The file of which corpus `city` has been built once."""
+    assert index("build", "city", "--input", corpus_file, "--encoder", tiny_encoder).exit_code == 0
+    return corpus_file
+
+
+def test_build_says_what_it_published(
+    index: Index, corpus_file: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    figures = tmp_path / "figures.json"
+    result = index(
+        "build", "city", "--input", corpus_file, "--encoder", tiny_encoder,
+        "--lang", "en", "--json", figures,
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert "city v000001: 3 passages" in result.stdout
+    assert "languages: de 1, en 1, th 1" in result.stdout
+    written = json.loads(figures.read_text())
+    assert written["languages"] == {"de": 1, "en": 1, "th": 1}
+    assert written["active"] is True
+    assert Store(tmp_path / "root").verify("city").counts.total == 3
+
+
+def test_inputs_are_files_folders_and_globs(
+    index: Index, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(3):
+        with gzip.open(folder / f"{number}.jsonl.gz", "wt") as stream:
+            stream.write(json.dumps({"_id": f"a{number}", "title": "T", "text": "text"}))
+    (tmp_path / "b.jsonl").write_text(json.dumps({"id": "b", "text": "text"}))
+    build = ("build", "city", "--encoder", tiny_encoder, "--json", "-")
+    both = index(*build, "--input", folder, "--input", tmp_path / "b.jsonl")
+    assert json.loads(both.stdout)["passages"] == 4
+    glob = index(*build, "--input", folder / "[01]*")
+    assert json.loads(glob.stdout)["passages"] == 2
+
+
+def test_a_second_build_uses_the_encoder_of_the_first(index: Index, built: Path) -> None:
+    result = index("build", "city", "--input", built, "--no-activate", "--json", "-")
+    figures = json.loads(result.stdout)
+    assert figures["version"] == "v000002"
+    assert figures["active"] is False
+    assert figures["encoder"]["path"].endswith("encoders/" + figures["encoder"]["fingerprint"])
+
+
+def test_list_has_the_shape_that_scripts_rely_on(index: Index, built: Path) -> None:
+    index("build", "city", "--input", built, "--no-activate")
+    assert json.loads(index("list", "--json", "-").stdout) == {
+        "corpora": [{"name": "city", "active": "v000001", "versions": ["v000001", "v000002"]}]
+    }
+    assert index("list").stdout == "city: v000001*, v000002\n"
+
+
+def test_list_of_nothing_is_empty(index: Index) -> None:
+    assert json.loads(index("list", "--json", "-").stdout) == {"corpora": []}
+    assert "no corpora" in index("list").stdout
+
+
+@pytest.mark.usefixtures("built")
+def test_show_describes_a_version(index: Index) -> None:
+    described = json.loads(index("show", "city", "--json", "-").stdout)
+    assert described["counts"] == {"total": 3, "languages": {"de": 1, "th": 1, "und": 1}}
+    assert "3 passages" in index("show", "city", "--version", "v000001").stdout
+    with pytest.raises(UnknownVersion):
+        index("show", "city", "--version", "v000002")
+
+
+def test_versions_are_activated_and_rolled_back(index: Index, built: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "root")
+    index("build", "city", "--input", built, "--no-activate")
+    assert "v000002 is active" in index("activate", "city", "v000002").stdout
+    assert store.active("city") == "v000002"
+    assert "v000001 is active" in index("rollback", "city").stdout
+    assert store.active("city") == "v000001"
+
+
+@pytest.mark.usefixtures("built")
+def test_verify_finds_damage(index: Index, tmp_path: Path) -> None:
+    assert "3 passages, all files intact" in index("verify", "city").stdout
+    path = tmp_path / "root" / "corpora" / "city" / "versions" / "v000001" / "vectors.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CorruptVersion):
+        index("verify", "city")
+
+
+@pytest.mark.usefixtures("built")
+def test_delete_asks_first(index: Index, tmp_path: Path) -> None:
+    store = Store(tmp_path / "root")
+    assert index("delete", "city", typed="n\n").exit_code == 1
+    assert store.corpora() == ["city"]
+    assert "city is removed" in index("delete", "city", typed="y\n").stdout
+    assert store.corpora() == []
+    with pytest.raises(UnknownCorpus):
+        index("delete", "city", "--yes")
+
+
+@pytest.mark.usefixtures("built")
+def test_delete_does_not_ask_when_told_so(index: Index, tmp_path: Path) -> None:
+    assert "city is removed" in index("delete", "city", "--yes").stdout
+    assert Store(tmp_path / "root").corpora() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "line"),
+    [
+        ('{"id": "1", "text": "a"}\n{"id": "2", "te', MalformedFile, 2),
+        ('{"id": "1", "text": "a"}\n{"id": "1", "text": "b"}', DuplicateId, 2),
+        ('{"id": "1", "text": ""}', MalformedFile, 1),
+        ('{"id": "1", "text": "a", "lang": "klingon"}', BadInput, 1),
+    ],
+)
+def test_bad_passages_say_where_and_lose_nothing(
+    index: Index, built: Path, tmp_path: Path, content: str, error: type[BadInput], line: int
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(content)
+    with pytest.raises(error) as caught:
+        index("build", "city", "--input", path)
+    assert caught.value.where == f"{path}:{line}"
+    assert Store(tmp_path / "root").versions("city") == ["v000001"]
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_a_name_input_or_encoder_that_cannot_be_used_is_refused(
+    index: Index, corpus_file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="cannot name a corpus"):
+        index("build", "../x", "--input", corpus_file)
+    with pytest.raises(BadInput, match="no such file"):
+        index("build", "city", "--input", tmp_path / "missing.jsonl")
+    with pytest.raises(BadEncoder):
+        index("build", "city", "--input", corpus_file, "--encoder", tmp_path)
+    assert not (tmp_path / "root").exists()
+
+
+def test_every_command_teaches_by_example() -> None:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert "Example: synglot index" in (command.callback.__doc__ or "")

@@ -1,0 +1,59 @@
+"""Small real things to train on and from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+from retrieval.demo_data import demo_items
+from retrieval.formats.parallel import write_parallel
+
+
+@pytest.fixture(scope="session")
+def parallel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The training half of the bundled knowledge base."""
+    path = tmp_path_factory.mktemp("parallel") / "train.jsonl"
+    write_parallel(demo_items(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_xlm_r(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of XLM-R's architecture, randomly initialised, with a small tokenizer."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-xlm-r"
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    texts = [text for item in demo_items() for text in (*item.query.values(), "Query: Passage: ")]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=1500, special_tokens=special, unk_token="<unk>", show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        cls_token="<s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+        model_max_length=128,
+    ).save_pretrained(folder)
+    config = XLMRobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=130,
+        pad_token_id=1,
+    )
+    XLMRobertaModel(config).save_pretrained(folder)
+    return folder
