@@ -42,6 +42,8 @@ VersionOption = Annotated[
 ]
 DEFAULT_ROOT = Path("synglot-data")
 
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+
 # What `train` and `demo` need beyond the service.
 _TRAINING = ("training", "accelerate", "datasets")
 
@@ -50,7 +52,6 @@ EXIT_CHECK_FAILED, EXIT_BAD_INPUT, EXIT_MACHINE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 def main() -> NoReturn:
     """The console script."""
-    _add_train()
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:
@@ -60,10 +61,11 @@ def main() -> NoReturn:
     except errors.SynglotError as error:
         _stop(str(error), EXIT_BAD_INPUT)
     except OSError as error:
-        machine = error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.EDQUOT)
-        if not machine:
+        if error.filename is None and error.errno not in _MACHINE:
             raise
-        _stop(str(error), EXIT_MACHINE)
+        where = "" if error.filename is None else f"{error.filename}: "
+        code = EXIT_MACHINE if error.errno in _MACHINE else EXIT_BAD_INPUT
+        _stop(f"{where}{error.strerror}", code)
     sys.exit(0)
 
 
@@ -91,6 +93,9 @@ def _add_train() -> None:
         )
 
     app.command("train", context_settings={"ignore_unknown_options": True})(train_unavailable)
+
+
+_add_train()
 
 
 @app.command()

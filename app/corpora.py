@@ -14,6 +14,9 @@ from retrieval.store import Manifest, Store
 # Versions kept open beside the active ones, for requests that name one.
 _KEPT_VERSIONS = 8
 
+_Key = tuple[str, str, tuple[int, int]]
+"""Corpus, version id and stamp."""
+
 
 class Corpora:
     """The corpora of a store as searchers.
@@ -26,7 +29,7 @@ class Corpora:
         self.store = Store(settings.root)
         self.default_encoder = Encoder.load()
         self._encoders = {self.default_encoder.fingerprint: self.default_encoder}
-        self._open: OrderedDict[tuple[str, str], Searcher] = OrderedDict()
+        self._open: OrderedDict[_Key, Searcher] = OrderedDict()
         self._lock = threading.Lock()
 
     def searcher(self, name: str, version: str | None = None) -> Searcher:
@@ -35,17 +38,18 @@ class Corpora:
         Raises UnknownCorpus, UnknownVersion, CorruptVersion, BadEncoder.
         """
         wanted = version or self.store.active(name) or self.store.manifest(name).version
-        found = self._open.get((name, wanted))
-        if found is not None and wanted in self.store.versions(name):
+        key = (name, wanted, self.store.stamp(name, wanted))
+        found = self._open.get(key)
+        if found is not None:
             return found
         with self._lock:
-            return self._open.get((name, wanted)) or self._opened(name, wanted)
+            return self._open.get(key) or self._opened(key)
 
-    def _opened(self, name: str, version: str) -> Searcher:
+    def _opened(self, key: _Key) -> Searcher:
         # One thread a search: searches run side by side; pool x threads must not pass the cores.
-        opened = self.store.open(name, version, threads=1)
+        opened = self.store.open(key[0], key[1], threads=1)
         searcher = Searcher(opened, self._encoder(opened.manifest))
-        self._open[(name, opened.id)] = searcher
+        self._open[key] = searcher
         while len(self._open) > _KEPT_VERSIONS + len(self.store.corpora()):
             self._open.popitem(last=False)
         return searcher

@@ -1,1 +1,1 @@
-"""What the system means: passages, queries, vectors, versions, ranks and measures. No HTTP, no training."""
+"""What the system means: passages, vectors, versions, ranks, measures. No HTTP, no training."""

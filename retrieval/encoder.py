@@ -1,4 +1,4 @@
-"""The one wrapper around sentence-transformers: what turns text into unit vectors, and its identity."""
+"""The one wrapper around sentence-transformers: text to unit vectors, and its identity."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
 
 from retrieval.errors import BadEncoder
+
+# torch and sentence-transformers take seconds to import: only what encodes pays for them.
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 COMPACT = Path(__file__).parent / "encoders" / "compact"
 """The bundled encoder: used wherever none is named."""
@@ -46,11 +48,13 @@ class Encoder:
 
     @classmethod
     def load(cls, path: Path | str = COMPACT, *, device: str = "cpu") -> Encoder:
-        """The encoder in a folder, or of a Hugging Face hub name; never runs code that came with it.
+        """The encoder in a folder, or of a hub name; never runs code that came with it.
 
         Raises BadEncoder where the folder is missing, is no sentence-transformers folder, asks for
         modules that are not sentence-transformers' own, or holds pickled weights.
         """
+        from sentence_transformers import SentenceTransformer
+
         name = str(path)
         if Path(name).exists() or name.startswith((".", "/", "~")):
             check_folder(Path(name))
@@ -103,13 +107,13 @@ class Encoder:
     def encode_queries(
         self, texts: Sequence[str], *, batch_size: int = 256, progress: bool = False
     ) -> NDArray[np.float32]:
-        """texts -> [len(texts), dim] float32 rows of unit length."""
+        """Texts to [len(texts), dim] float32 rows of unit length."""
         return self._encode(texts, QUERY_PROMPT, batch_size, progress)
 
     def encode_passages(
         self, texts: Sequence[str], *, batch_size: int = 256, progress: bool = False
     ) -> NDArray[np.float32]:
-        """texts -> [len(texts), dim] float32 rows of unit length."""
+        """Texts to [len(texts), dim] float32 rows of unit length."""
         return self._encode(texts, PASSAGE_PROMPT, batch_size, progress)
 
     def _encode(
@@ -159,7 +163,7 @@ def check_folder(folder: Path) -> None:
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """The fingerprint of an encoder folder: every file that has a say in the vectors, by content."""
+    """The fingerprint of an encoder folder: every file with a say in the vectors, by content."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name not in _NOT_IDENTITY:
@@ -179,7 +183,9 @@ def _identity_of(path: Path) -> bytes:
 
 
 def _state_fingerprint(model: SentenceTransformer) -> str:
-    """Fingerprint of an encoder that came by name: its tensors, modules, prompts and maximum length."""
+    """Fingerprint of an encoder that came by name: its tensors, modules and prompts."""
+    import torch
+
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + b"\0")

@@ -8,12 +8,19 @@ from retrieval.errors import UnknownLanguage
 from retrieval.types import UNDECLARED
 
 ISO_639_1 = frozenset(
-    """aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da
-    de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz
-    ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln
-    lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi
-    pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th
-    ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu""".split()
+    re.findall(
+        r"\w+",
+        """
+        aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr
+        cs cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn
+        gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki
+        kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml
+        mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt
+        qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta
+        te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za
+        zh zu
+        """,
+    )
 )
 _THREE_LETTERS = re.compile(r"[a-z]{3}")
 _SUBTAG = re.compile(r"[A-Za-z]{4}|[A-Za-z]{2}|[0-9]{3}")
@@ -25,8 +32,8 @@ def is_language(code: str) -> bool:
     A subtag of script or region may follow (`zh-Hant`, `pt-BR`). Three-letter codes are accepted by
     form alone: there are 7,900 of them.
     """
-    base, _, subtag = code.partition("-")
-    if subtag and not _SUBTAG.fullmatch(subtag):
+    base, hyphen, subtag = code.partition("-")
+    if hyphen and not _SUBTAG.fullmatch(subtag):
         return False
     return base in ISO_639_1 or _THREE_LETTERS.fullmatch(base) is not None
 

@@ -44,7 +44,7 @@ class Query:
 
     @property
     def cluster(self) -> str:
-        """The unit of statistics: translations of one question are one cluster, not many samples."""
+        """The unit of statistics: translations of a question are one cluster, not many samples."""
         return self.group or self.id
 
 

@@ -86,11 +86,15 @@ class Loss(_Section):
 
 
 class Optimizer(_Section):
-    """AdamW with linear warm-up and decay; defaults are the paper's."""
+    """AdamW with linear warm-up and decay; defaults are the paper's.
+
+    max_grad_norm: gradients are clipped to this norm; 0 leaves them alone.
+    """
 
     learning_rate: float = Field(default=3e-5, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    max_grad_norm: float = Field(default=1.0, ge=0)
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
 
 

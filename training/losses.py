@@ -38,28 +38,36 @@ class MaskedInfoNCE(MultipleNegativesRankingLoss):
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
         """embeddings: [B, dim] of questions and of passages; labels [B, 3] int64."""
         queries_BD, passages_BD = embeddings
-        loss = self._one_way(queries_BD, passages_BD, labels)
-        if self.symmetric:
+        scores, targets_B = self._scores(queries_BD, passages_BD, labels)
+        loss = cross_entropy(scores, targets_B)
+        if not self.symmetric:
+            return loss
+        if self.gather_across_devices:
             swapped = labels[:, [COMPONENT, PASSAGE_KEY, QUERY_KEY]]
-            loss = (loss + self._one_way(passages_BD, queries_BD, swapped)) / 2
-        return loss
+            back, targets_B = self._scores(passages_BD, queries_BD, swapped)
+        else:
+            back = scores.T
+        return (loss + cross_entropy(back, targets_B)) / 2
 
-    def _one_way(self, anchors_BD: Tensor, candidates_BD: Tensor, labels: Tensor) -> Tensor:
-        size, first = len(anchors_BD), 0
-        all_labels = labels
+    def _scores(
+        self, anchors_BD: Tensor, candidates_BD: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Scaled cosines [B, C], -inf for false negatives, and the column of each own candidate."""
+        size, first, all_labels = len(anchors_BD), 0, labels
         if self.gather_across_devices:
             candidates_BD = all_gather_with_grad(candidates_BD)
             all_labels = all_gather(labels)
             first = get_rank() * size
-        target_B = arange(first, first + size, device=anchors_BD.device)
+        targets_B = arange(first, first + size, device=anchors_BD.device)
         scores = cos_sim(anchors_BD, candidates_BD) * self.scale
         copies = false_negatives(labels, all_labels)
-        copies[arange(size, device=copies.device), target_B] = False
-        return cross_entropy(scores.masked_fill(copies, -inf), target_B)
+        copies[arange(size, device=copies.device), targets_B] = False
+        return scores.masked_fill(copies, -inf), targets_B
 
 
 def false_negatives(labels: Tensor, all_labels: Tensor) -> Tensor:
     """[B, C] bool: passage c is no negative for question b (the diagonal is true, too)."""
-    mine, theirs = labels[:, None, :], all_labels[None, :, :]
-    copies: Tensor = (mine == theirs).any(dim=2)
-    return copies | (mine[..., QUERY_KEY] == theirs[..., PASSAGE_KEY])
+    copies = labels[:, None, QUERY_KEY] == all_labels[None, :, PASSAGE_KEY]
+    for column in (COMPONENT, QUERY_KEY, PASSAGE_KEY):
+        copies |= labels[:, None, column] == all_labels[None, :, column]
+    return copies

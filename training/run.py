@@ -151,6 +151,7 @@ def _arguments(config: TrainingConfig, checkpoints: Path) -> SentenceTransformer
         weight_decay=config.optimizer.weight_decay,
         warmup_steps=round(config.steps * config.optimizer.warmup_share),
         lr_scheduler_type=config.optimizer.schedule,
+        max_grad_norm=config.optimizer.max_grad_norm,
         optim="adamw_torch_fused",
         seed=config.seed,
         use_cpu=not torch.cuda.is_available(),

@@ -22,6 +22,11 @@ from training.strategies import Mode, Strategy
 
 ENGLISH = "en"
 
+# Rounds of cheap drawing with rejection before the exact, slower one.
+_QUICK_ROUNDS = 3
+
+_Presence = tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
@@ -40,11 +45,22 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """What one mode can draw from one source: language pairs, and how many items have any."""
+    """What one mode can draw from one source.
+
+    pairs_P2: language pairs, as (question, passage). The items that can serve pair p are
+    items[starts_P[p] : starts_P[p] + sizes_P[p]], ascending. size: items that can serve any.
+    """
 
     source: int
     pairs_P2: NDArray[np.int64]
+    items: NDArray[np.int64]
+    starts_P: NDArray[np.int64]
+    sizes_P: NDArray[np.int64]
     size: int
+
+    def candidates(self, pair: int) -> NDArray[np.int64]:
+        """Items that can serve a pair, by its row in pairs_P2."""
+        return self.items[self.starts_P[pair] : self.starts_P[pair] + self.sizes_P[pair]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +79,6 @@ class BatchPlanner:
     seed: int
     tau: float = 1.0
     mix_sources: bool = False
-    _candidates: dict[tuple[int, int, int], NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for mode in self.strategy.modes:
@@ -128,51 +143,40 @@ class BatchPlanner:
         return [~same_LL if mode is Mode.CROSS_LINGUAL else np.ones_like(same_LL)]
 
     def _pool(self, source: int, allowed_LL: NDArray[np.bool_]) -> _Pool | None:
-        pairs_P2 = np.argwhere(allowed_LL & (self._pair_counts[source] > 0))
-        if not len(pairs_P2):
+        items, queries_NL, passages_NL, pairs_NL = self._presence[source]
+        lists = [
+            ((q, p), items[served])
+            for q, p in np.argwhere(allowed_LL).tolist()
+            if (
+                served := (pairs_NL[:, q] if q == p else queries_NL[:, q] & passages_NL[:, p])
+            ).any()
+        ]
+        if not lists:
             return None
-        diagonal = allowed_LL.diagonal().any()
-        if diagonal and len(pairs_P2) == 1:
-            size = int(self._pair_counts[source][tuple(pairs_P2[0])])
-        else:
-            size = self._items_with_any(source, pairs_P2)
-        return _Pool(source, pairs_P2, size)
-
-    def _items_with_any(self, source: int, pairs_P2: NDArray[np.int64]) -> int:
-        has_any = np.zeros(len(self.table), dtype=np.bool_)
-        for query_lang, passage_lang in pairs_P2:
-            has_any[self._items_with(source, int(query_lang), int(passage_lang))] = True
-        return int(has_any.sum())
+        sizes_P = np.array([len(found) for _, found in lists], dtype=np.int64)
+        served_items = np.concatenate([found for _, found in lists])
+        return _Pool(
+            source=source,
+            pairs_P2=np.array([pair for pair, _ in lists], dtype=np.int64),
+            items=served_items,
+            starts_P=np.cumsum(sizes_P) - sizes_P,
+            sizes_P=sizes_P,
+            size=int(sizes_P[0]) if len(lists) == 1 else len(np.unique(served_items)),
+        )
 
     @cached_property
-    def _pair_counts(self) -> list[NDArray[np.int64]]:
-        """Per source, how many items can serve each (query, passage) language pair: [L, L]."""
-        counts = []
-        for source in range(len(self.table.sources)):
-            items = np.flatnonzero(self.table.source_N == source)
-            queries_NL = (self.table.queries_NL[items] >= 0).astype(np.float64)
-            passages_NL = (self.table.passages_NL[items] >= 0).astype(np.float64)
-            counts_LL = (queries_NL.T @ passages_NL).astype(np.int64)
-            # A translation unit paired with itself in one language would be a text paired with
-            # itself: nothing to learn.
-            units = self.table.translation_N[items]
-            counts_LL[np.diag_indices_from(counts_LL)] -= (
-                queries_NL[units].sum(axis=0).astype(np.int64)
-            )
-            counts.append(counts_LL)
-        return counts
+    def _presence(self) -> list[_Presence]:
+        """Per source: its items, and which of them have a question, a passage, both in a language.
 
-    def _items_with(self, source: int, query_lang: int, passage_lang: int) -> NDArray[np.int64]:
-        """Items of a source that can serve a language pair, ascending."""
-        key = (source, query_lang, passage_lang)
-        if key not in self._candidates:
-            table = self.table
-            has = (table.source_N == source) & (table.queries_NL[:, query_lang] >= 0)
-            has &= table.passages_NL[:, passage_lang] >= 0
-            if query_lang == passage_lang:
-                has &= ~table.translation_N
-            self._candidates[key] = np.flatnonzero(has)
-        return self._candidates[key]
+        A translation unit never has both: a text paired with itself would teach nothing.
+        """
+        table, presence = self.table, []
+        for source in range(len(table.sources)):
+            items = np.flatnonzero(table.source_N == source)
+            queries_NL, passages_NL = table.queries_NL[items] >= 0, table.passages_NL[items] >= 0
+            both_NL = queries_NL & passages_NL & ~table.translation_N[items, None]
+            presence.append((items, queries_NL, passages_NL, both_NL))
+        return presence
 
     def _why_empty(self, mode: Mode) -> str:
         largest = max(
@@ -225,42 +229,43 @@ class BatchPlanner:
     def _draw_from(self, rng: np.random.Generator, pool: _Pool, count: int) -> NDArray[np.int64]:
         """`count` triplets of distinct items of one source, each pair of languages as likely."""
         used_N = np.zeros(len(self.table), dtype=np.bool_)
-        open_pairs = np.arange(len(pool.pairs_P2))
+        pairs_C = rng.integers(len(pool.pairs_P2), size=count)
         parts: list[NDArray[np.int64]] = []
-        while count:
-            drawn_P = np.bincount(
-                open_pairs[rng.integers(len(open_pairs), size=count)], minlength=len(pool.pairs_P2)
-            )
-            for pair in np.flatnonzero(drawn_P):
-                query_lang, passage_lang = pool.pairs_P2[pair]
-                candidates = self._items_with(pool.source, int(query_lang), int(passage_lang))
-                items = _draw_unused(rng, candidates, used_N, int(drawn_P[pair]))
+        for _ in range(_QUICK_ROUNDS):
+            # Usually one round does: a triplet is drawn again only if its item is taken.
+            offsets_C = (rng.random(len(pairs_C)) * pool.sizes_P[pairs_C]).astype(np.int64)
+            items_C = pool.items[pool.starts_P[pairs_C] + offsets_C]
+            fresh_C = np.zeros(len(items_C), dtype=np.bool_)
+            fresh_C[np.unique(items_C, return_index=True)[1]] = True
+            fresh_C &= ~used_N[items_C]
+            used_N[items_C[fresh_C]] = True
+            parts.append(np.column_stack([items_C[fresh_C], pool.pairs_P2[pairs_C[fresh_C]]]))
+            pairs_C = pairs_C[~fresh_C]
+            if not len(pairs_C):
+                break
+        return np.concatenate([*parts, *self._draw_rest(rng, pool, pairs_C, used_N)])
+
+    def _draw_rest(
+        self,
+        rng: np.random.Generator,
+        pool: _Pool,
+        pairs_C: NDArray[np.int64],
+        used_N: NDArray[np.bool_],
+    ) -> Iterator[NDArray[np.int64]]:
+        """Triplets for pairs whose items are mostly taken; another pair where all of them are."""
+        open_P = np.arange(len(pool.pairs_P2))
+        while len(pairs_C):
+            short = 0
+            for pair, wanted in zip(*np.unique(pairs_C, return_counts=True), strict=True):
+                candidates = pool.candidates(pair)
+                items = rng.permutation(candidates[~used_N[candidates]])[:wanted]
                 used_N[items] = True
                 langs = np.broadcast_to(pool.pairs_P2[pair], (len(items), 2))
-                parts.append(np.column_stack([items, langs]))
-                count -= len(items)
-                if len(items) < drawn_P[pair]:
-                    open_pairs = open_pairs[open_pairs != pair]
-        return np.concatenate(parts)
-
-
-def _draw_unused(
-    rng: np.random.Generator,
-    candidates: NDArray[np.int64],
-    used_N: NDArray[np.bool_],
-    count: int,
-) -> NDArray[np.int64]:
-    """`count` distinct candidates not yet used, uniformly; fewer where fewer are left."""
-    if len(candidates) > 32 * count:
-        # Cheap for the usual case of many candidates: draw twice as many as needed, keep the
-        # first unused ones. Falls through in the rare case that those do not suffice.
-        drawn = candidates[rng.integers(len(candidates), size=2 * count)]
-        _, first = np.unique(drawn, return_index=True)
-        drawn = drawn[np.sort(first)]
-        drawn = drawn[~used_N[drawn]]
-        if len(drawn) >= count:
-            return drawn[:count]
-    return rng.permutation(candidates[~used_N[candidates]])[:count]
+                yield np.column_stack([items, langs])
+                if len(items) < wanted:
+                    open_P = open_P[open_P != pair]
+                    short += int(wanted) - len(items)
+            pairs_C = open_P[rng.integers(len(open_P), size=short)] if short else pairs_C[:0]
 
 
 @dataclass(slots=True)

@@ -13,7 +13,14 @@ from retrieval.errors import BadInput, UnknownCorpus, UnknownVersion
 from retrieval.store.draft import Draft, claimed_folder, is_being_built
 from retrieval.store.durable import locked, machine_failures, publish_folder, replace_text
 from retrieval.store.encoders import keep_encoder
-from retrieval.store.layout import TEMPORARY, CorpusFolder, corpora_folder, encoder_folder, is_name
+from retrieval.store.layout import (
+    MANIFEST,
+    TEMPORARY,
+    CorpusFolder,
+    corpora_folder,
+    encoder_folder,
+    is_name,
+)
 from retrieval.store.manifest import EncoderRecord, Manifest, read_manifest
 from retrieval.store.verify import verify_fully, verify_once
 from retrieval.store.version import Version
@@ -131,6 +138,15 @@ class Store:
                     )
                 publish_folder(corpus.path, grave)
             shutil.rmtree(grave, ignore_errors=True)
+
+    def stamp(self, name: str, version: str) -> tuple[int, int]:
+        """What tells a version from another of that id, after its corpus was deleted and rebuilt.
+
+        Raises UnknownCorpus, UnknownVersion.
+        """
+        corpus = self._known(name)
+        found = (corpus.version(_resolve(corpus, version)) / MANIFEST).stat()
+        return found.st_ino, found.st_mtime_ns
 
     def keep_encoder(self, encoder: Encoder) -> EncoderRecord:
         """Copy an encoder into the store, unless it is there, and say which it is.

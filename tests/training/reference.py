@@ -97,25 +97,31 @@ def _draw(
     used: set[int] = set()
     still = list(pairs)
     drawn: list[Triplet] = []
-    while len(drawn) < count:
-        picks = [still[i] for i in rng.integers(len(still), size=count - len(drawn))]
-        for pair in [p for p in pairs if p in picks]:
-            wanted = picks.count(pair)
-            found = _unused(rng, pairs[pair], used, wanted)
-            used.update(found)
-            drawn += [(item, *pair) for item in found]
-            if len(found) < wanted:
+    waiting = [still[i] for i in rng.integers(len(still), size=count)]
+    for _ in range(3):
+        again = []
+        places = rng.random(len(waiting))
+        taken_before = set(used)
+        first: dict[int, int] = {}
+        found = [pairs[p][int(u * len(pairs[p]))] for p, u in zip(waiting, places, strict=True)]
+        for number, (pair, item) in enumerate(zip(waiting, found, strict=True)):
+            if first.setdefault(item, number) == number and item not in taken_before:
+                used.add(item)
+                drawn.append((item, *pair))
+            else:
+                again.append(pair)
+        waiting = again
+        if not waiting:
+            break
+    while waiting:
+        short = 0
+        for pair in [p for p in pairs if p in waiting]:
+            free = [item for item in pairs[pair] if item not in used]
+            some = [free[i] for i in rng.permutation(len(free))][: waiting.count(pair)]
+            used.update(some)
+            drawn += [(item, *pair) for item in some]
+            if len(some) < waiting.count(pair):
                 still.remove(pair)
+                short += waiting.count(pair) - len(some)
+        waiting = [still[i] for i in rng.integers(len(still), size=short)] if short else []
     return drawn
-
-
-def _unused(
-    rng: np.random.Generator, candidates: list[int], used: set[int], count: int
-) -> list[int]:
-    if len(candidates) > 32 * count:
-        tries = [candidates[i] for i in rng.integers(len(candidates), size=2 * count)]
-        fresh = [item for item in dict.fromkeys(tries) if item not in used]
-        if len(fresh) >= count:
-            return fresh[:count]
-    free = [item for item in candidates if item not in used]
-    return [free[i] for i in rng.permutation(len(free))][:count]

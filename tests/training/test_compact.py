@@ -30,7 +30,7 @@ def test_the_vocabulary_has_the_size_asked_for_and_reads_every_language(
     for rows in rows_by_language(table).values():
         for text in table.text(rows[:5]):
             ids = tokenizer.encode(text).ids
-            assert ids.count(tokenizer.token_to_id("<unk>")) <= 0.1 * len(ids)
+            assert ids.count(tokenizer.encode("\uffff").ids[-1]) <= 0.1 * len(ids)
 
 
 def test_case_and_compatibility_forms_do_not_matter(table: ParallelTable) -> None:
@@ -73,5 +73,5 @@ def test_a_subword_starts_as_long_as_its_weight(table: ParallelTable) -> None:
     weights = np.linspace(0.5, 5, tokenizer.get_vocab_size(), dtype=np.float32)
     start = CompactStart(kind="compact", vocabulary=4000, dim=512)
     model = build_encoder(tokenizer, weights, start, seed=1)
-    lengths = model[0].embedding.weight.detach().norm(dim=1).numpy()
+    lengths = next(model.parameters()).detach().norm(dim=1).numpy()
     np.testing.assert_allclose(lengths, weights, rtol=0.25)

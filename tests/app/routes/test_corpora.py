@@ -64,3 +64,17 @@ def test_a_corrupted_version_is_refused_and_leaves_the_others_served(
     assert ready.status_code == 503
     assert ready.json()["reasons"][0].startswith("other: ")
     assert client.get("/livez").status_code == 200
+
+
+def test_a_corpus_deleted_and_rebuilt_is_not_mistaken_for_the_old_one(
+    own: tuple[Store, httpx.Client], bundled: Encoder
+) -> None:
+    store, client = own
+    before = {hit["id"] for hit in search(client).json()["results"][0]["hits"]}
+    store.delete("demo")
+    last = list(demo_passages())[-3:]
+    build_corpus("demo", last, store=store, encoder=bundled)
+    answer = search(client).json()
+    assert answer["version"] == "v000001"
+    found = {hit["id"] for hit in answer["results"][0]["hits"]}
+    assert found == {passage.id for passage in last} != before

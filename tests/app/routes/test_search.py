@@ -45,7 +45,7 @@ def test_hits_are_the_searchers(
 ) -> None:
     body = {"corpus": "demo", "queries": QUESTIONS, **options}
     answer = client.post("/search", json=body).raise_for_status().json()
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     expected = searcher.search(QUESTIONS, SearchOptions(**given))
     assert [result["query"] for result in answer["results"]] == QUESTIONS
     for number, hits in enumerate(expected):
