@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -102,8 +103,8 @@ def tokenize_table(
     ids: list[NDArray[np.int32]] = []
     lengths: list[int] = []
     for start in progress(range(0, len(table.texts), _TOKENIZE_CHUNK)):
-        for tokens in tokenize(table.texts.slice(start, _TOKENIZE_CHUNK).to_pylist()):
-            ids.append(np.array(tokens, dtype=np.int32))
-            lengths.append(len(tokens))
+        tokenised = tokenize(table.texts.slice(start, _TOKENIZE_CHUNK).to_pylist())
+        ids.append(np.fromiter(chain.from_iterable(tokenised), dtype=np.int32))
+        lengths += map(len, tokenised)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     return TokenTable(np.concatenate(ids), offsets)
