@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -125,7 +126,8 @@ class Encoder:
             list(texts),
             prompt=self.prompts[prompt_name] or None,
             batch_size=batch_size,
-            show_progress_bar=progress,
+            # sentence-transformers would draw its bar into a file, too.
+            show_progress_bar=progress and sys.stderr.isatty(),
             normalize_embeddings=True,
             convert_to_numpy=True,
         )

@@ -174,8 +174,9 @@ class Store:
 
 def _resolve(corpus: CorpusFolder, version: str | None) -> str:
     """`version`, or the active one, among those published. Raises UnknownVersion."""
-    published = corpus.published()
+    # In this order: a version published in between is then listed as well.
     found = corpus.active() if version is None else version
+    published = corpus.published()
     if found is None:
         raise UnknownVersion(
             f"corpus {corpus.name!r} has no active version; published: {', '.join(published)}",

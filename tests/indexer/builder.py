@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import sentence_transformers  # noqa: F401 - imported before the fork, not by every child
+
 from indexer.build import build_corpus
 from retrieval.encoder import Encoder
 from retrieval.errors import SynglotError
