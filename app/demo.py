@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,12 +32,14 @@ DEFAULT_ROOT = Path("synglot-data")
 FLOORS = {"within_language": 0.45, "across_languages": 0.38}
 """MRR@10 of the held-out questions below which the demo's check fails; they stand in README.md."""
 
-EXAMPLES = (
-    ("th", ("de",)),
-    ("en", ("zh",)),
-    ("ar", ()),
-)
-"""Languages of the questions shown, and those of the passages searched (none means all)."""
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "th:school-lunch-1": ("de",),
+    "en:dog-licence-1": ("zh",),
+    "ar:building-permit-0": (),
+}
+"""Held-out questions shown, and the languages of the passages searched (none means all)."""
+
+_SNIPPET_CHARACTERS = 80
 
 _LIBRARIES = ("synglot", "torch", "sentence-transformers", "transformers", "faiss-cpu", "fastapi")
 
@@ -83,7 +84,7 @@ def check_demo(root: Path | None) -> dict[str, Any]:
             httpx.Client(base_url=url, timeout=60) as client,
         ):
             with stages("search"):
-                found = [_search(client, *example) for example in EXAMPLES]
+                found = [_search(client, name) for name in EXAMPLES]
             with stages("evaluate"):
                 report = _evaluate(client, folder / CORPUS)
             corpora = client.get("/corpora").raise_for_status().json()["corpora"]
@@ -138,12 +139,11 @@ def _train(files: Path, out: Path) -> None:
     train(config, out, overwrite=True)
 
 
-def _search(client: httpx.Client, lang: str, languages: tuple[str, ...]) -> dict[str, Any]:
-    """The held-out question in `lang` that asks about something else than the last example."""
-    number = [example[0] for example in EXAMPLES].index(lang)
-    questions = [query for query in demo_queries().queries if query.lang == lang]
-    query = questions[2 * number % len(questions)]
-    body = {"corpus": CORPUS, "query": query.text, "languages": list(languages), "top_k": 3}
+def _search(client: httpx.Client, name: str) -> dict[str, Any]:
+    """The answer of the service to the held-out question of that id."""
+    (query,) = (query for query in demo_queries().queries if query.id == name)
+    languages = list(EXAMPLES[name])
+    body = {"corpus": CORPUS, "query": query.text, "languages": languages, "top_k": 3}
     answer: dict[str, Any] = client.post("/search", json=body).raise_for_status().json()
     return answer
 
@@ -177,14 +177,19 @@ def _hits(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _shown_examples(client: httpx.Client) -> str:
-    lines = ["4. Searches with questions whose passages were held out from training"]
-    for lang, languages in EXAMPLES:
-        answer = _search(client, lang, languages)
+    qrels = demo_queries().qrels
+    lines = [
+        "4. Searches with questions whose passages were held out from training",
+        "   (an arrow marks a passage that answers the question)",
+    ]
+    for name, languages in EXAMPLES.items():
+        answer = _search(client, name)
         where = f"passages in {', '.join(languages)}" if languages else "all passages"
-        lines += ["", f"   {lang}: {answer['results'][0]['query']}   ({where})"]
+        lines += ["", f"   {name[:2]}: {answer['results'][0]['query']}   ({where})"]
         for hit in _hits(answer):
-            text = textwrap.shorten(f"{hit['title']}: {hit['text']}", 90, placeholder=" ...")
-            lines.append(f"     {hit['score']:.3f}  {hit['lang']}  {text}")
+            mark = "->" if hit["id"] in qrels[name] else "  "
+            snippet = f"{hit['title']}: {hit['text']}"[:_SNIPPET_CHARACTERS]
+            lines.append(f"     {mark} {hit['score']:.3f}  {hit['lang']}  {snippet}...")
     return "\n".join(lines)
 
 
