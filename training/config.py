@@ -65,7 +65,7 @@ class Data(_Section):
 
 
 class Batches(_Section):
-    """How batches are drawn (see training/strategies.py and training/sampler.py)."""
+    """How batches are drawn (see training/strategies.py and training/planner.py)."""
 
     strategy: StrategyName = StrategyName.HYBRID
     alpha: float = Field(default=0.5, ge=0, le=1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from training.sampler import BatchPlanner, Tally
+from training.planner import BatchPlanner
+from training.sampler import Tally
 
 _SHOWN_PAIRS = 12
 

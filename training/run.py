@@ -25,8 +25,9 @@ from training.config import EncoderStart, TrainingConfig
 from training.data import ParallelTable, build_table
 from training.dev import dev_scores
 from training.losses import MaskedInfoNCE
+from training.planner import BatchPlanner
 from training.progress import TrainingBar, bar
-from training.sampler import BatchPlanner, PlannedBatches
+from training.sampler import PlannedBatches
 from training.saving import check_free, publish_encoder
 from training.split import chosen, is_held_out
 from training.starts import prompt_of, start_encoder

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from tests.training.test_sampler import items_of, planner_of
+from tests.training.test_planner import items_of, planner_of
 from training.collator import TokenTable, TripletCollator, tokenize_table
 from training.sampler import encode_triplets
 

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from tests.golden import check_golden
-from tests.training.test_sampler import items_of, planner_of
+from tests.training.test_planner import items_of, planner_of
 from training.sampler import encode_triplets
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.training.test_sampler import items_of, planner_of, triplets
+from tests.training.test_planner import items_of, planner_of, triplets
 from training.preview import as_text, preview
 
 
