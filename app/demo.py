@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 import typer
 
-from app.server import running
+from app.server import answering, bound, running
 from app.settings import Settings
 from app.shell import pair_table
 from indexer.build import build_corpus
@@ -61,16 +62,16 @@ def run_demo(root: Path | None, *, port: int) -> None:
     """Build the demo in `root` and serve it until interrupted, telling what happens."""
     folder, stages = root or DEFAULT_ROOT, _Stages()
     settings = Settings(root=folder, port=port)
-    _prepare(folder, stages, say=typer.echo)
-    with running(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
-        typer.echo(_shown_examples(client))
-        typer.echo(_shown_report(_evaluate(client, folder / CORPUS)))
-        typer.echo(_farewell(url, folder))
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            typer.echo("stopped")
+    with bound(settings) as listener:
+        _prepare(folder, stages, say=typer.echo)
+        with answering(settings, listener) as url:
+            with httpx.Client(base_url=url, timeout=60) as client:
+                typer.echo(_shown_examples(client))
+                typer.echo(_shown_report(_evaluate(client, folder / CORPUS)))
+            typer.echo(_farewell(url, folder))
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    typer.echo("stopped")
 
 
 def check_demo(root: Path | None) -> dict[str, Any]:

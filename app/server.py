@@ -23,38 +23,28 @@ def serve(settings: Settings) -> None:
 
     Raises BadConfig for an address open to others, BadInput for one that cannot be had.
     """
-    settings.check_binding()
-    with _bound(settings) as listener:
+    with bound(settings) as listener:
         configure_logging()
         _server(settings).run(sockets=[listener])
 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
-    """A service on a thread, gone when the block ends. Yields its base URL once it answers."""
-    settings.check_binding()
-    with _bound(settings) as listener:
-        server = _server(settings)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            _wait_until_started(server, thread)
-            host, port = listener.getsockname()[:2]
-            yield f"http://{host}:{port}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    """A service on a thread, gone when the block ends. Yields its base URL once it answers.
 
-
-def _server(settings: Settings) -> uvicorn.Server:
-    app = create_app(settings)
-    return uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="on")
-    )
+    Raises what `bound` raises.
+    """
+    with bound(settings) as listener, answering(settings, listener) as url:
+        yield url
 
 
 @contextmanager
-def _bound(settings: Settings) -> Iterator[socket.socket]:
+def bound(settings: Settings) -> Iterator[socket.socket]:
+    """The address to serve at, taken before anything long begins.
+
+    Raises BadConfig for an address open to others, BadInput for one that cannot be had.
+    """
+    settings.check_binding()
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
@@ -65,6 +55,28 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
         ) from error
     with listener:
         yield listener
+
+
+@contextmanager
+def answering(settings: Settings, listener: socket.socket) -> Iterator[str]:
+    """A service on a thread at an address that is taken already; its base URL."""
+    server = _server(settings)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(server, thread)
+        host, port = listener.getsockname()[:2]
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _server(settings: Settings) -> uvicorn.Server:
+    app = create_app(settings)
+    return uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="on")
+    )
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

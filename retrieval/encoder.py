@@ -98,11 +98,14 @@ class Encoder:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """The encoder's synglot.json, empty where it has none."""
+        """The encoder's synglot.json, empty where it has none. Raises BadEncoder."""
         path = Path(self.path) / DESCRIPTION
         if not path.is_file():
             return {}
-        value = json.loads(path.read_text("utf-8"))
+        try:
+            value = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise BadEncoder(f"broken JSON ({error})", path=path) from error
         return value if isinstance(value, dict) else {}
 
     def encode_queries(
