@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 import time
@@ -136,7 +137,8 @@ def _train(files: Path, out: Path) -> None:
     from training.config import load_config, shipped_config
     from training.run import train
 
-    config = load_config(shipped_config("demo"), [f"data.files=['{files / 'train.jsonl'}']"])
+    data = json.dumps([str(files / "train.jsonl")])  # JSON is YAML, whatever is in the path
+    config = load_config(shipped_config("demo"), [f"data.files={data}"])
     train(config, out, overwrite=True)
 
 

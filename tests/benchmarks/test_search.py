@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,8 +38,10 @@ def test_latency_of_one_client(record: Record, test_data: Path, tmp_path: Path) 
                 encoder.encode_queries([text]), 10, ids_of=searcher.version.passages.ids_at
             )
 
-    with running(Settings(root=tmp_path, port=0)) as url:
-        connection = http.client.HTTPConnection(urlsplit(url).netloc)
+    with (
+        running(Settings(root=tmp_path, port=0)) as url,
+        closing(http.client.HTTPConnection(urlsplit(url).netloc)) as connection,
+    ):
 
         def over_http() -> None:
             for text in texts:
