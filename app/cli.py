@@ -9,13 +9,13 @@ import errno
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from indexer.cli import app as index_commands
 from retrieval import errors
-from retrieval.formats.files import write_json
+from retrieval.formats.files import check_target, write_json
 
 app = typer.Typer(
     name="synglot",
@@ -115,15 +115,9 @@ def serve(
     Settings come from the environment (SYNGLOT_ROOT, SYNGLOT_PORT, ...); flags win.
     """
     from app.server import serve as run
-    from app.settings import Settings
+    from app.settings import load_settings
 
-    given: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "root": root,
-        "insecure": insecure or None,
-    }
-    run(Settings(**{key: value for key, value in given.items() if value is not None}))
+    run(load_settings(host=host, port=port, root=root, insecure=insecure or None))
 
 
 @app.command()
@@ -182,6 +176,8 @@ def evaluate(
     """
     from app.shell import evaluate_once, report_as_text
 
+    check_target(json)
+    check_target(run)
     report = evaluate_once(
         root,
         name,
@@ -213,6 +209,7 @@ def xquad_r(
     from retrieval.benchmark import benchmark_xquad_r
     from retrieval.encoder import COMPACT, Encoder
 
+    check_target(json)
     figures = benchmark_xquad_r(data, Encoder.load(encoder or COMPACT), progress=True)
     if json != "-":
         typer.echo(benchmark_as_text(figures))

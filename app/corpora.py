@@ -41,6 +41,7 @@ class Corpora:
         key = (name, wanted, self.store.stamp(name, wanted))
         found = self._open.get(key)
         if found is not None:
+            self._open.move_to_end(key)
             return found
         with self._lock:
             return self._open.get(key) or self._opened(key)
@@ -57,8 +58,8 @@ class Corpora:
     def _encoder(self, manifest: Manifest) -> Encoder:
         fingerprint = manifest.encoder.fingerprint
         if fingerprint not in self._encoders:
-            path = self.store.encoder_path(manifest.corpus, manifest.version)
-            self._encoders[fingerprint] = Encoder.load(path)
+            loaded = self.store.load_encoder(manifest.corpus, manifest.version)
+            self._encoders[fingerprint] = loaded
         return self._encoders[fingerprint]
 
     def troubles(self) -> list[str]:

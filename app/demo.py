@@ -17,7 +17,7 @@ import httpx
 import typer
 
 from app.server import answering, bound, running
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.shell import pair_table
 from indexer.build import build_corpus
 from retrieval.demo_data import demo_items, demo_passages, demo_queries
@@ -62,7 +62,7 @@ class _Stages:
 def run_demo(root: Path | None, *, port: int) -> None:
     """Build the demo in `root` and serve it until interrupted, telling what happens."""
     folder, stages = root or DEFAULT_ROOT, _Stages()
-    settings = Settings(root=folder, port=port)
+    settings = load_settings(root=folder, port=port)
     with bound(settings) as listener:
         _prepare(folder, stages, say=typer.echo)
         with answering(settings, listener) as url:

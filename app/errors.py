@@ -96,7 +96,7 @@ async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     name = _WORDS.sub("-", type(error).__name__).lower()
     detail = f"{error.what}. {error.fix}" if error.fix else error.what
     places = []
-    if error.path is not None:
+    if error.path is not None and isinstance(error, errors.BadInput):
         # The caller knows the name it uploaded, not where we put it.
         places = [{"file": Path(error.path).name, "line": error.line, "message": error.what}]
     return problem(request, STATUS[type(error)], name, detail, places=places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from app.errors import TooLarge
 from retrieval.errors import BadInput
 from retrieval.evaluation import Evaluation, evaluate
-from retrieval.formats.files import open_binary
+from retrieval.formats.packing import BROKEN_COMPRESSION, open_binary
 from retrieval.formats.query_sets import Layout, read_query_set
 from retrieval.metrics.measure import DEFAULT_MEASURES, Measure
 from retrieval.search import Searcher
@@ -27,12 +27,15 @@ _CHUNK_BYTES = 2**20
 class EvaluationSearch(BaseModel):
     """Options of /search that change which passages an evaluation ranks.
 
-    `top_k` is not among them: it never limits an evaluation.
+    `top_k` is not among them: it never limits an evaluation. `exact` is what every evaluation is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     languages: tuple[str, ...] = ()
+    exact: bool = True
+    mode: Literal["dense"] = "dense"
+    balance: Literal["none"] = "none"
 
 
 class Restricted:
@@ -100,8 +103,8 @@ def check_decompressed(paths: Sequence[Path], max_bytes: int) -> None:
                     total += len(chunk)
                     if total > max_bytes:
                         raise TooLarge(f"the uploads unpack to more than {max_bytes} bytes")
-        except (OSError, EOFError, ValueError):
-            return  # broken compression: the reader says so, with the place
+        except BROKEN_COMPRESSION:
+            continue  # the reader says so, with the place
 
 
 def run_evaluation(

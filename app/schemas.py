@@ -86,14 +86,15 @@ class CorpusSummary(BaseModel):
     """A corpus and its active version."""
 
     name: str
-    active: str | None
+    active: str | None = None
     versions: list[str]
-    passages: int
-    languages: dict[str, int]
-    encoder: str | None
-    dim: int
-    kind: str | None
-    bytes: int
+    passages: int = 0
+    languages: dict[str, int] = {}
+    encoder: str | None = None
+    dim: int = 0
+    kind: str | None = None
+    bytes: int = 0
+    trouble: str | None = Field(default=None, description="Why it cannot be searched.")
 
 
 class CorpusList(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retrieval.encoder import cpu_threads
@@ -51,6 +51,21 @@ class Settings(BaseSettings):
             f"the service has no keys, and {self.host} can be reached from other machines",
             fix="Listen on 127.0.0.1, or say --insecure where the network is closed.",
         )
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from the environment and `.env`; those given win. Raises BadConfig."""
+    try:
+        return Settings.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r:.60}"
+            for e in error.errors()
+        )
+        raise BadConfig(
+            f"the settings cannot be used ({mistakes})",
+            fix="Look at the flags, the SYNGLOT_* variables and .env.",
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

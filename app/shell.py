@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def open_searcher(root: Path, name: str, version: str | None, encoder: str | Non
     """The searcher of a version with its own encoder, or with the one named."""
     store = Store(root)
     opened = store.open(name, version)
-    return Searcher(opened, Encoder.load(encoder or store.encoder_path(name, opened.id)))
+    loaded = Encoder.load(encoder) if encoder else store.load_encoder(name, opened.id)
+    return Searcher(opened, loaded)
 
 
 def search_once(
@@ -42,12 +44,21 @@ def search_once(
 ) -> schemas.SearchResponse:
     """One query; the answer is that of POST /search."""
     searcher = open_searcher(root, name, version, encoder)
-    (hits,) = searcher.search([query], SearchOptions(top_k=top_k, languages=languages))
+    options = SearchOptions(top_k=top_k, languages=languages)
+    began = time.perf_counter()
+    vectors = searcher.encode([query])
+    encoded = time.perf_counter()
+    (hits,) = searcher.search_vectors(vectors, options)
+    took = schemas.Took(
+        queue=0.0,
+        encode=round(1e3 * (encoded - began), 3),
+        search=round(1e3 * (time.perf_counter() - encoded), 3),
+    )
     return schemas.SearchResponse(
         corpus=name,
         version=searcher.version.id,
         encoder=searcher.encoder.fingerprint,
-        took_ms=schemas.Took(queue=0.0, encode=0.0, search=0.0),
+        took_ms=took,
         results=[schemas.Result(query=query, hits=[to_hit(hit) for hit in hits])],
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from retrieval.encoder import COMPACT, Encoder
-from retrieval.errors import BadInput
+from retrieval.errors import BadInput, CorruptVersion
 from retrieval.store import Draft, Manifest, Store, check_name
 from retrieval.types import Passage
 from retrieval.vectors import IndexKind
@@ -80,9 +80,16 @@ def choose_encoder(store: Store, name: str, given: str | None) -> Path | str:
     """The encoder to build `name` with: as given, else the corpus' own, else the bundled one."""
     if given is not None:
         return given
-    if check_name(name) in store.corpora() and store.active(name) is not None:
-        return store.encoder_path(name)
-    return COMPACT
+    if check_name(name) not in store.corpora():
+        return COMPACT
+    try:
+        return COMPACT if store.active(name) is None else store.verified_encoder(name)
+    except CorruptVersion as error:
+        raise CorruptVersion(
+            f"cannot tell the corpus' own encoder ({error.what})",
+            path=error.path,
+            fix="Name one: --encoder PATH builds a new version whatever the old one's state.",
+        ) from error
 
 
 def chunked(passages: Iterable[Passage], *, chunk_passages: int) -> Iterator[list[Passage]]:

@@ -9,8 +9,9 @@ import typer
 
 from indexer.build import BuildReport, build_corpus, choose_encoder
 from retrieval.encoder import Encoder
+from retrieval.errors import BadInput, CorruptVersion
 from retrieval.formats.corpus import ENDINGS, read_corpus
-from retrieval.formats.files import expand_inputs, write_json
+from retrieval.formats.files import check_target, expand_inputs, write_json
 from retrieval.store import Manifest, Store, check_name
 from retrieval.types import UNDECLARED
 from retrieval.vectors import IndexKind
@@ -70,6 +71,7 @@ def build(
 
     Example: synglot index build city --input passages.jsonl --lang de
     """
+    check_target(json)
     check_name(name)
     store = Store(root)
     paths = expand_inputs(inputs, endings=ENDINGS)
@@ -92,11 +94,11 @@ def list_corpora(root: Root = DEFAULT_ROOT, json: Json = None) -> None:
     Example: synglot index list --root ./synglot-data --json -
     """
     store = Store(root)
-    corpora = [
-        {"name": name, "active": store.active(name), "versions": store.versions(name)}
-        for name in store.corpora()
+    corpora = [_listed(store, name) for name in store.corpora()]
+    lines = [
+        f"{c['name']}: {_starred(c['versions'], c['active'])} {c.get('trouble', '')}".rstrip()
+        for c in corpora
     ]
-    lines = [f"{c['name']}: {_starred(c['versions'], c['active'])}" for c in corpora]
     _show({"corpora": corpora}, lines or [f"no corpora under {root}"], json)
 
 
@@ -118,8 +120,13 @@ def verify(name: Name, version: VersionOption = None, root: Root = DEFAULT_ROOT)
 
     Example: synglot index verify city
     """
-    manifest = Store(root).verify(name, version)
-    typer.echo(f"{name} {manifest.version}: {manifest.counts.total:,} passages, all files intact")
+    store = Store(root)
+    manifest = store.verify(name, version)
+    store.verified_encoder(name, manifest.version)
+    typer.echo(
+        f"{name} {manifest.version}: {manifest.counts.total:,} passages, "
+        "all files and the encoder intact"
+    )
 
 
 @app.command()
@@ -158,9 +165,28 @@ def delete(
     store = Store(root)
     versions = store.versions(name)
     if not yes:
-        typer.confirm(f"Remove {name} with its {len(versions)} version(s)?", abort=True)
+        _confirm(f"Remove {name} with its {len(versions)} version(s)?")
     store.delete(name)
     typer.echo(f"{name} is removed")
+
+
+def _confirm(question: str) -> None:
+    """Ask; anything but yes ends the command. Raises BadInput where nobody is there to answer."""
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort as error:
+        raise BadInput("nobody answered", fix="Give --yes to go on without asking.") from error
+    if not agreed:
+        raise typer.Exit(1)
+
+
+def _listed(store: Store, name: str) -> dict[str, object]:
+    """What the list tells of a corpus; one that is damaged is listed with its trouble."""
+    versions = store.versions(name)
+    try:
+        return {"name": name, "active": store.active(name), "versions": versions}
+    except CorruptVersion as error:
+        return {"name": name, "active": None, "versions": versions, "trouble": str(error)}
 
 
 def _show(figures: dict[str, object], lines: list[str], json: str | None) -> None:

@@ -49,6 +49,15 @@ class SearchOptions:
 DEFAULT_OPTIONS = SearchOptions()
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether it has no lone surrogates, as a terminal of another encoding gives."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Searcher:
     """A version with the encoder that built it.
 
@@ -85,6 +94,10 @@ class Searcher:
         for place, text in enumerate(texts):
             if not text.strip():
                 raise BadInput(f"query {place} is empty", fix="Give every query a text.")
+            if not _is_unicode(text):
+                raise BadInput(
+                    f"query {place} is no valid Unicode text", fix="Use a terminal set to UTF-8."
+                )
         return self.encoder.encode_queries(texts)
 
     def search(

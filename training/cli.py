@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from retrieval.errors import BadConfig
-from retrieval.formats.files import write_json
+from retrieval.formats.files import check_target, write_json
 from training.config import TrainingConfig, load_config, shipped_config
 
 PREVIEW_STEPS = 1_000
@@ -75,6 +75,7 @@ def _train(
     target = out or (Path(run.out) if run.out else None)
     if target is None:
         raise BadConfig("no output folder", fix="Give --out DIR, or `out:` in the configuration.")
+    check_target(json)
     record = train_run(run, target, overwrite=overwrite, resume=resume)
     if json != "-":
         typer.echo(f"trained in {record.seconds:.0f} s: {target}")

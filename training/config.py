@@ -18,7 +18,7 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class CompactStart(_Section):
@@ -107,7 +107,7 @@ class TrainingConfig(_Section):
     loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
     steps: int = Field(ge=1)
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, lt=2**32)
     checkpoint_steps: int = Field(default=0, ge=0)
     out: str | None = None
 
@@ -140,7 +140,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
         raise BadConfig(f"expected a mapping, found {type(raw).__name__}", path=path)
     for override in overrides:
         _apply(raw, override)
-    return parse_config(_expand(raw, path), path=path)
+    try:
+        expanded = _expand(raw, path)
+    except RecursionError as error:
+        raise BadConfig("an alias holds itself", path=path) from error
+    return parse_config(expanded, path=path)
 
 
 def parse_config(raw: object, *, path: Path | None = None) -> TrainingConfig:

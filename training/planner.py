@@ -20,6 +20,16 @@ from training.strategies import Mode, Strategy
 
 ENGLISH = "en"
 
+_REMEDY = "Lower batches.size, mix sources, or choose a strategy that the data allows."
+
+_NEEDS = {
+    Mode.ENGLISH: "question and passage in English",
+    Mode.MIXED: "question and passage in one language, not a plain translation",
+    Mode.MONOLINGUAL: "question and passage in one language, not a plain translation",
+    Mode.CROSS_LINGUAL: "question and passage in two languages",
+    Mode.MULTILINGUAL: "question and passage",
+}
+
 # Rounds of cheap drawing with rejection before the exact, slower one.
 _QUICK_ROUNDS = 3
 
@@ -81,7 +91,7 @@ class BatchPlanner:
     def __post_init__(self) -> None:
         for mode in self.strategy.modes:
             if not self._choices(mode):
-                raise BadConfig(self._why_empty(mode), fix="Lower batches.size, or mix sources.")
+                raise BadConfig(self._why_empty(mode), fix=_REMEDY)
 
     def plan(self, step: int) -> BatchPlan:
         """The batch of `step`, whatever was planned before."""
@@ -191,6 +201,8 @@ class BatchPlanner:
             ),
             default=0,
         )
+        if largest == 0:
+            return f"no {mode} batch can be filled: no item has what it takes ({_NEEDS[mode]})"
         scope = "all sources together" if self.mix_sources else "one source"
         return (
             f"no {mode} batch can be filled: it takes {self.batch_size} distinct items, "

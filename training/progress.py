@@ -9,10 +9,9 @@ from transformers import TrainerCallback
 
 
 class TrainingBar(TrainerCallback):
-    """A bar with the latest loss; keeps (step, loss) of every log."""
+    """A bar with the latest loss."""
 
     def __init__(self) -> None:
-        self.losses: list[tuple[int, float]] = []
         self._bar: tqdm[Any] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -27,12 +26,9 @@ class TrainingBar(TrainerCallback):
             self._bar.update(1)
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep and show the loss."""
+        """Show the loss."""
         logs = kwargs.get("logs") or {}
-        if "loss" not in logs:
-            return
-        self.losses.append((int(state.global_step), float(logs["loss"])))
-        if self._bar is not None:
+        if "loss" in logs and self._bar is not None:
             self._bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

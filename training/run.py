@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,20 +19,19 @@ from retrieval.formats.files import expand_inputs
 from retrieval.formats.parallel import ENDINGS, read_parallel
 from retrieval.types import ParallelItem
 from training.card import TrainingRecord
+from training.checkpoints import Checkpoints
 from training.collator import Features, TripletCollator
-from training.config import EncoderStart, TrainingConfig
+from training.config import TrainingConfig
 from training.data import ParallelTable, build_table
 from training.dev import dev_scores
 from training.losses import MaskedInfoNCE
 from training.planner import BatchPlanner
 from training.progress import TrainingBar, bar
 from training.sampler import PlannedBatches
-from training.saving import check_free, publish_encoder
+from training.saving import check_finite, check_free, publish_encoder
 from training.split import chosen, is_held_out
 from training.starts import prompt_of, start_encoder
 from training.trainer import HybridTrainer
-
-_START = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +48,34 @@ def read_data(config: TrainingConfig) -> TrainingData:
     paths = expand_inputs(config.data.files, endings=ENDINGS)
     items = tqdm(read_parallel(paths), desc="reading", unit=" items", disable=None)
 
+    sources: set[str] = set()
+
+    def seen() -> Iterator[ParallelItem]:
+        for item in items:
+            sources.add(item.source)
+            yield item
+
     def kept() -> Iterator[ParallelItem]:
-        for item in chosen(items, config.data):
+        for item in chosen(seen(), config.data):
             if is_held_out(item, config.data):
                 held_out.append(item)
             else:
                 yield item
 
     table = build_table(kept(), languages=config.data.languages)
+    _check_names("source", {*(config.data.sources or ()), *config.data.exclude_sources}, sources)
+    _check_names("language", set(config.data.languages or ()), set(table.languages))
     return TrainingData(table, tuple(held_out))
+
+
+def _check_names(what: str, named: set[str], found: set[str]) -> None:
+    """Refuse a misspelt name: data meant to be left out would be trained on."""
+    unknown = sorted(named - found)
+    if unknown:
+        raise BadConfig(
+            f"no item has the {what} {', '.join(unknown)}",
+            fix=f"The data has {', '.join(sorted(found))}.",
+        )
 
 
 def make_planner(config: TrainingConfig, table: ParallelTable) -> BatchPlanner:
@@ -80,32 +97,40 @@ def train(
     """Train the encoder of `config` and publish it in `out`, whole or not at all.
 
     With `checkpoint_steps`, an interrupted run leaves checkpoints in `OUT.checkpoints/`, from which
-    `resume` goes on with the very batches that would have come next.
+    `resume` goes on with the very batches that would have come next. Raises BadInput, BadConfig,
+    BadEncoder.
     """
+    out = out.resolve()
     check_free(out, overwrite=overwrite)
     began = time.monotonic()
+    checkpoints = Checkpoints.beside(out)
     data = read_data(config)
-    planner = make_planner(config, data.table)
+    batches = PlannedBatches(make_planner(config, data.table), steps=config.steps)
     model, features = start_encoder(
-        _kept_start(_checkpoints(out)) if resume else config.start,
+        checkpoints.kept_start(config, data.table) if resume else config.start,
         data.table,
         seed=config.seed,
         progress=partial(bar, label="tokenising"),
     )
-    if config.checkpoint_steps and not resume:
-        model.save_pretrained(str(_checkpoints(out) / _START), create_model_card=False)
-    batches = PlannedBatches(planner, steps=config.steps)
-    losses = fit(model, features, batches, config, _checkpoints(out), resume=resume)
-    record = TrainingRecord(
-        config=config,
-        table=data.table,
-        tally=batches.tally,
-        losses=losses,
-        seconds=time.monotonic() - began,
-        dev=dev_scores(model, data.held_out),
-    )
-    publish_encoder(model, out, describe=record.write)
-    shutil.rmtree(_checkpoints(out), ignore_errors=True)
+    if not resume:
+        checkpoints.begin(model, config, data.table)
+    try:
+        losses = fit(model, features, batches, config, checkpoints, resume=resume)
+        check_finite(model)
+        record = TrainingRecord(
+            config=config,
+            table=data.table,
+            tally=batches.tally,
+            losses=losses,
+            seconds=time.monotonic() - began,
+            dev=dev_scores(model, data.held_out),
+        )
+        publish_encoder(model, out, describe=record.write, overwrite=overwrite)
+    except BaseException:
+        if not config.checkpoint_steps:
+            checkpoints.remove()
+        raise
+    checkpoints.remove()
     return record
 
 
@@ -114,15 +139,14 @@ def fit(
     features: Features,
     batches: PlannedBatches,
     config: TrainingConfig,
-    checkpoints: Path,
+    checkpoints: Checkpoints,
     *,
     resume: bool = False,
 ) -> tuple[tuple[int, float], ...]:
     """Train `model` in place; (step, loss) of every log."""
-    progress = TrainingBar()
     trainer = HybridTrainer(
         model=model,
-        args=_arguments(config, checkpoints),
+        args=_arguments(config, checkpoints.folder),
         loss=MaskedInfoNCE(
             model, temperature=config.loss.temperature, symmetric=config.loss.symmetric
         ),
@@ -133,12 +157,14 @@ def fit(
             query_prompt=prompt_of(model, QUERY_PROMPT),
             passage_prompt=prompt_of(model, PASSAGE_PROMPT),
         ),
-        callbacks=[progress],
+        callbacks=[TrainingBar()],
     )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
-    trainer.train(resume_from_checkpoint=_resume_point(checkpoints) if resume else None)
-    return tuple(progress.losses)
+    trainer.train(resume_from_checkpoint=checkpoints.latest() if resume else None)
+    # The trainer's own log, which a checkpoint restores.
+    logged = (entry for entry in trainer.state.log_history if "loss" in entry)
+    return tuple((int(entry["step"]), float(entry["loss"])) for entry in logged)
 
 
 def _arguments(config: TrainingConfig, checkpoints: Path) -> SentenceTransformerTrainingArguments:
@@ -164,24 +190,3 @@ def _arguments(config: TrainingConfig, checkpoints: Path) -> SentenceTransformer
         dataloader_pin_memory=torch.cuda.is_available(),
         eval_strategy="no",
     )
-
-
-def _kept_start(checkpoints: Path) -> EncoderStart:
-    """The start of the interrupted run: a tokenizer trained again would be another one."""
-    _resume_point(checkpoints)
-    return EncoderStart(kind="encoder", path=str(checkpoints / _START))
-
-
-def _checkpoints(out: Path) -> Path:
-    return out.with_name(f"{out.name}.checkpoints")
-
-
-def _resume_point(checkpoints: Path) -> str:
-    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))
-    if not found:
-        raise BadConfig(
-            "there is no checkpoint to resume from",
-            path=checkpoints,
-            fix="Train without --resume, with checkpoint_steps set.",
-        )
-    return str(found[-1])

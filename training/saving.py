@@ -15,24 +15,51 @@ from retrieval.errors import BadInput
 from training.starts import is_static
 
 _WEIGHTS = "model.safetensors"
+_SIGN_OF_AN_ENCODER = "modules.json"
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Refuse to write over something that exists. Raises BadInput."""
-    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
+    """Refuse to write over anything but, where told to, another encoder. Raises BadInput."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise BadInput("the output is a file, expected a folder", path=out)
+    if not any(out.iterdir()):
+        return
+    if not overwrite:
         raise BadInput(
             "the output folder already holds something",
             path=out,
-            fix="Choose another --out, or give --overwrite.",
+            fix="Choose another --out, or give --overwrite where it is an encoder.",
+        )
+    if not (out / _SIGN_OF_AN_ENCODER).is_file():
+        raise BadInput(
+            "the output folder holds something that is no encoder, and is left alone", path=out
         )
 
 
+def check_finite(model: SentenceTransformer) -> None:
+    """Refuse an encoder that training has broken. Raises BadInput."""
+    for name, parameter in model.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            raise BadInput(
+                f"training diverged: {name} holds numbers that are not finite",
+                fix="Lower optimizer.learning_rate, or raise loss.temperature.",
+            )
+
+
 def publish_encoder(
-    model: SentenceTransformer, out: Path, *, describe: Callable[[Path], None]
+    model: SentenceTransformer,
+    out: Path,
+    *,
+    describe: Callable[[Path], None],
+    overwrite: bool = False,
 ) -> None:
-    """Write `model` to `out` in one step: a reader sees the old folder, none, or the whole new one.
+    """Write `model` to `out`, whole: whatever happens, `out` is the old encoder, none, or this one.
 
     describe: writes the files that come with the encoder (card, description) into the folder.
+    overwrite: another encoder may be in `out`; it is moved aside first and removed last.
+    Raises BadInput where something else appeared in `out` meanwhile.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -42,12 +69,24 @@ def publish_encoder(
             halve_static(staging)
         describe(staging)
         staging.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
+        check_free(out, overwrite=overwrite)
+        _swap(staging, out)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _swap(staging: Path, out: Path) -> None:
+    if not out.exists():
+        staging.rename(out)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    out.rename(aside)
+    try:
         staging.rename(out)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+        aside.rename(out)
         raise
+    shutil.rmtree(aside)
 
 
 def halve_static(folder: Path) -> None:

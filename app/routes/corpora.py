@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app import schemas
 from app.state import ServiceDep
+from retrieval.errors import CorruptVersion, UnknownCorpus
 from retrieval.store import Store
 
 router = APIRouter(tags=["corpora"])
@@ -25,8 +26,17 @@ async def describe_corpus(name: str, service: ServiceDep) -> schemas.CorpusSumma
 
 
 def summaries(store: Store) -> list[schemas.CorpusSummary]:
-    """Every corpus of a store."""
-    return [_summary(store, name) for name in store.corpora()]
+    """Every corpus of a store; one that is damaged says so and hides no other."""
+    found = []
+    for name in store.corpora():
+        try:
+            found.append(_summary(store, name))
+        except UnknownCorpus:  # deleted meanwhile
+            continue
+        except CorruptVersion as error:
+            versions = store.versions(name)
+            found.append(schemas.CorpusSummary(name=name, versions=versions, trouble=str(error)))
+    return found
 
 
 def _summary(store: Store, name: str) -> schemas.CorpusSummary:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 
 from app.evaluations import (
     check_decompressed,
@@ -18,14 +18,32 @@ from app.evaluations import (
     run_evaluation,
 )
 from app.state import ServiceDep
+from retrieval.errors import BadInput
 from retrieval.evaluation import Evaluation
 
 router = APIRouter(tags=["evaluation"])
 
 Uploads = list[UploadFile]
 
+_REPEATABLE = frozenset({"queries", "qrels"})
+_FIELDS = _REPEATABLE | {"corpus", "version", "measures", "search", "format", "groups", "domains"}
 
-@router.post("/evaluate")
+
+async def _known_fields(request: Request) -> None:
+    """Refuse a field that nothing reads, or one given twice: a misspelt name must not pass."""
+    names = [name for name, _ in (await request.form()).multi_items()]
+    unknown = sorted(set(names) - _FIELDS)
+    if unknown:
+        raise BadInput(
+            f"unknown form fields: {', '.join(unknown)}",
+            fix=f"Known: {', '.join(sorted(_FIELDS))}.",
+        )
+    twice = sorted({name for name in names if names.count(name) > 1} - _REPEATABLE)
+    if twice:
+        raise BadInput(f"form fields given more than once: {', '.join(twice)}")
+
+
+@router.post("/evaluate", dependencies=[Depends(_known_fields)])
 async def evaluate(
     service: ServiceDep,
     corpus: Annotated[str, Form(description="Corpus to measure on.")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
@@ -30,17 +30,29 @@ async def search_by_url(
     q: Annotated[str, Query(min_length=1, description="The query.")],
     top_k: Annotated[int, Query(ge=1)] = 10,
     offset: Annotated[int, Query(ge=0)] = 0,
-    languages: Annotated[list[str] | None, Query(description="Repeatable.")] = None,
+    languages: Annotated[list[str] | None, Query(description="Repeatable, or de,th.")] = None,
+    query_language: str | None = None,
     version: str | None = None,
+    mode: Literal["dense"] = "dense",
+    balance: Literal["none"] = "none",
+    min_score: float | None = None,
+    exact: bool = False,
+    with_text: bool = True,
 ) -> schemas.SearchResponse:
-    """Search from a browser or curl."""
+    """Search from a browser or curl; the options are those of the POST."""
     request = schemas.SearchRequest(
         corpus=corpus,
         query=q,
         top_k=top_k,
         offset=offset,
-        languages=languages or [],
+        languages=[code for given in languages or [] for code in given.split(",") if code],
+        query_language=query_language,
         version=version,
+        mode=mode,
+        balance=balance,
+        min_score=min_score,
+        exact=exact,
+        with_text=with_text,
     )
     return await _answer(request, service)
 

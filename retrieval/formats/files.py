@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import glob
-import gzip
-import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, cast
 
 import orjson
-import zstandard
 
 from retrieval.errors import BadInput, MalformedFile
-
-STDIN = Path("-")
+from retrieval.formats.packing import BROKEN_COMPRESSION, STDIN, open_binary
 
 # A line longer than this is a wrong file, not a passage; it keeps one line from filling memory.
 MAX_LINE_BYTES = 64 * 2**20
-
-
-def open_binary(path: Path) -> IO[bytes]:
-    """`path` for reading, decompressed by its ending (.gz, .zst); `-` is standard input."""
-    if path == STDIN:
-        return sys.stdin.buffer
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    raw = path.open("rb")
-    if path.suffix == ".zst":
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, closefd=True))
-    return raw
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -53,7 +36,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                     yield number, text
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
-    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+    except BROKEN_COMPRESSION as error:
         raise MalformedFile(
             f"broken compression after line {number} ({error})", path=path, fix="Copy it again."
         ) from error
@@ -100,7 +83,7 @@ def read_json(path: Path) -> dict[str, object]:
             return parse_object(stream.read(), path=path)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
-    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+    except BROKEN_COMPRESSION as error:
         raise MalformedFile(f"broken compression ({error})", path=path) from error
 
 
@@ -159,6 +142,12 @@ def _expand(name: str, endings: tuple[str, ...]) -> list[Path]:
     if path.is_file():
         return [path]
     return sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())
+
+
+def check_target(target: str | Path | None) -> None:
+    """Refuse a file to write whose folder does not exist, before the work. Raises BadInput."""
+    if target is not None and str(target) != "-" and not Path(target).absolute().parent.is_dir():
+        raise BadInput("cannot be written: there is no such folder", path=target)
 
 
 def write_json(value: object, target: str) -> None:

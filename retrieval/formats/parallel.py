@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import orjson
-import pyarrow.parquet as pq
 
 from retrieval.errors import DuplicateId, MalformedFile, UnknownLanguage
 from retrieval.formats.files import optional_text, read_objects, required_text
+from retrieval.formats.tables import read_records
 from retrieval.languages import parse_language
 from retrieval.types import ParallelItem
 
@@ -74,17 +74,13 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     if path.suffix != ".parquet":
         yield from read_objects(path)
         return
-    number = 0
-    for batch in pq.ParquetFile(path).iter_batches():
-        for row in batch.to_pylist():
-            number += 1
-            yield number, row
+    yield from read_records(path)
 
 
 def _texts(record: dict[str, object], name: str, *, path: Path, line: int) -> dict[str, str]:
     value = record.get(name)
-    if isinstance(value, list):  # an Arrow map column arrives as pairs
-        value = dict(value)
+    if isinstance(value, list) and all(isinstance(v, tuple) and len(v) == 2 for v in value):
+        value = dict(value)  # an Arrow map column arrives as pairs
     if not isinstance(value, dict) or not value:
         raise MalformedFile(
             f"field {name!r} must map languages to texts, found {value!r:.80}", path=path, line=line

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -49,7 +52,7 @@ def write_run(
     ranking occurs twice, BadInput where an id has white space or a score is not finite.
     """
     seen: set[str] = set()
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
+    with replacing(path) as stream:
         for query_id, ranking in rankings:
             if query_id in seen:
                 raise DuplicateId(f"query {query_id!r} has two rankings", path=path)
@@ -57,6 +60,22 @@ def write_run(
             _check_ranking(query_id, ranking, path)
             for rank, scored in enumerate(ranking, start=1):
                 stream.write(f"{query_id} Q0 {scored.id} {rank} {scored.score:.9g} {tag}\n")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[str]]:
+    """A text file that takes the place of `path` once it is written to the end."""
+    if path.exists() and not path.is_file():  # a pipe or a device takes what it is given
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def in_total_order(ranking: Iterable[tuple[str, float]]) -> list[Scored]:

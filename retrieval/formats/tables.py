@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import gzip
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 
 from retrieval.errors import BadInput, MalformedFile
-from retrieval.formats.files import MAX_LINE_BYTES, STDIN, open_binary, read_lines, read_objects
+from retrieval.formats.files import MAX_LINE_BYTES, read_lines, read_objects
+from retrieval.formats.packing import BROKEN_COMPRESSION, STDIN, open_binary
 
 Records = Iterator[tuple[int, dict[str, object]]]
 """(1-based line, or row of a Parquet file; field -> value) of each record."""
@@ -93,7 +92,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 last = rows.line_num
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
-    except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+    except BROKEN_COMPRESSION as error:
         raise MalformedFile(f"broken compression ({error})", path=path) from error
     except UnicodeDecodeError as error:
         raise MalformedFile(

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -145,6 +145,14 @@ def claimed_folder(corpus: CorpusFolder) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         if alive is not None:
             os.close(alive)
+        _leave_nothing(corpus)
+
+
+def _leave_nothing(corpus: CorpusFolder) -> None:
+    """Remove the folder of a corpus that never came to be; one with versions stays."""
+    with suppress(OSError), locked(corpus.lock):
+        corpus.versions.rmdir()  # refuses where anything is inside
+        shutil.rmtree(corpus.path, ignore_errors=True)
 
 
 def _sweep(corpus: CorpusFolder) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from retrieval.encoder import Encoder, cpu_threads
-from retrieval.errors import BadInput, UnknownCorpus, UnknownVersion
+from retrieval.encoder import Encoder, cpu_threads, folder_fingerprint
+from retrieval.errors import BadInput, CorruptVersion, UnknownCorpus, UnknownVersion
 from retrieval.store.draft import Draft, claimed_folder, is_being_built
 from retrieval.store.durable import locked, machine_failures, publish_folder, replace_text
 from retrieval.store.encoders import keep_encoder
@@ -21,7 +21,12 @@ from retrieval.store.layout import (
     encoder_folder,
     is_name,
 )
-from retrieval.store.manifest import EncoderRecord, Manifest, read_manifest
+from retrieval.store.manifest import (
+    EncoderRecord,
+    Manifest,
+    how_to_recover,
+    read_manifest,
+)
 from retrieval.store.verify import verify_fully, verify_once
 from retrieval.store.version import Version
 
@@ -142,10 +147,15 @@ class Store:
     def stamp(self, name: str, version: str) -> tuple[int, int]:
         """What tells a version from another of that id, after its corpus was deleted and rebuilt.
 
-        Raises UnknownCorpus, UnknownVersion.
+        Raises UnknownCorpus, UnknownVersion, CorruptVersion.
         """
         corpus = self._known(name)
-        found = (corpus.version(_resolve(corpus, version)) / MANIFEST).stat()
+        path = corpus.version(_resolve(corpus, version)) / MANIFEST
+        try:
+            found = path.stat()
+        except OSError as error:
+            fix = how_to_recover(name, version)
+            raise CorruptVersion("the manifest is missing", path=path, fix=fix) from error
         return found.st_ino, found.st_mtime_ns
 
     def keep_encoder(self, encoder: Encoder) -> EncoderRecord:
@@ -160,16 +170,42 @@ class Store:
         """The folder of the encoder that a version was built with. Raises as `manifest` does."""
         return encoder_folder(self.root, self.manifest(name, version).encoder.fingerprint)
 
+    def verified_encoder(self, name: str, version: str | None = None) -> Path:
+        """`encoder_path`, if the encoder is there and is still the one it was.
+
+        Raises as `manifest` does, CorruptVersion also for the encoder.
+        """
+        manifest, path = self.manifest(name, version), self.encoder_path(name, version)
+        expected = manifest.encoder.fingerprint
+        if not path.is_dir():
+            what = "the encoder kept with the corpus is missing"
+            raise CorruptVersion(what, path=path, fix=_other_encoder(manifest))
+        found = folder_fingerprint(path)
+        if found != expected:
+            what = f"the encoder kept with the corpus was {expected} and is {found} now"
+            raise CorruptVersion(what, path=path, fix=_other_encoder(manifest))
+        return path
+
+    def load_encoder(self, name: str, version: str | None = None) -> Encoder:
+        """The encoder that a version was built with. Raises as `verified_encoder` does."""
+        return Encoder.load(self.verified_encoder(name, version))
+
     def _known(self, name: str) -> CorpusFolder:
         corpus = CorpusFolder(self.root, name)
         if not corpus.published():
             names = ", ".join(self.corpora()) or "none"
             raise UnknownCorpus(
-                f"no corpus {name!r}; found: {names}",
-                path=self.root,
+                f"no corpus {name!r} under {self.root}; found: {names}",
                 fix=f"Build it with `synglot index build {name} --input FILE`.",
             )
         return corpus
+
+
+def _other_encoder(manifest: Manifest) -> str:
+    return (
+        f"Restore it, or build again: `synglot index build {manifest.corpus} --input FILE "
+        f"--encoder {manifest.encoder.path}`."
+    )
 
 
 def _resolve(corpus: CorpusFolder, version: str | None) -> str:

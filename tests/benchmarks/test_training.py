@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from retrieval.formats.parallel import read_parallel
 from tests.benchmarks.conftest import Record
+from training.checkpoints import Checkpoints
 from training.collator import Features
 from training.config import parse_config
 from training.data import ParallelTable, build_table
@@ -74,7 +75,7 @@ def test_compact_training_and_planning(
     batches = PlannedBatches(make_planner(CONFIG, table), steps=STEPS)
     batches.planner.plan(0)
     began = time.perf_counter()
-    fit(model, features, batches, CONFIG, tmp_path / "checkpoints")  # type: ignore[arg-type]
+    fit(model, features, batches, CONFIG, Checkpoints(tmp_path / "c"))  # type: ignore[arg-type]
     ours_s = time.perf_counter() - began
     record(
         "compact training, batch 1,024, whole run",

@@ -56,4 +56,9 @@ def test_a_folder_in_use_is_refused_unless_told_otherwise(tmp_path: Path) -> Non
     (tmp_path / "something").touch()
     with pytest.raises(BadInput, match="already holds something"):
         check_free(tmp_path, overwrite=False)
+    with pytest.raises(BadInput, match="no encoder, and is left alone"):
+        check_free(tmp_path, overwrite=True)
+    (tmp_path / "modules.json").touch()
     check_free(tmp_path, overwrite=True)
+    with pytest.raises(BadInput, match="is a file"):
+        check_free(tmp_path / "something", overwrite=True)

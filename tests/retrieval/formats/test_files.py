@@ -15,16 +15,19 @@ from hypothesis import strategies as st
 
 from retrieval.errors import BadInput, MalformedFile
 from retrieval.formats.files import (
-    STDIN,
     expand_inputs,
     read_json,
     read_lines,
     read_objects,
     write_json,
 )
+from retrieval.formats.packing import STDIN
 
 LINES = [{"n": 1, "text": "ä"}, {"n": 2, "text": "ไทย"}]
 RAW = b"\n".join(orjson.dumps(line) for line in LINES) + b"\n"
+
+
+DAMAGED_GZIP = gzip.compress(RAW)[:12] + b"\xff" * 20 + gzip.compress(RAW)[32:]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,7 @@ RAW = b"\n".join(orjson.dumps(line) for line in LINES) + b"\n"
         ("a.jsonl", RAW.replace(b"\n", b"\r\n\r\n")),
         ("a.jsonl.gz", gzip.compress(RAW)),
         ("a.jsonl.zst", zstandard.compress(RAW)),
+        ("a.jsonl.zst", zstandard.compress(RAW[:9]) + zstandard.compress(RAW[9:])),
     ],
 )
 def test_objects_are_read_from_every_packing(tmp_path: Path, name: str, content: bytes) -> None:
@@ -56,7 +60,10 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a.jsonl", RAW + b"\xff\n", 3, "not UTF-8"),
         ("a.jsonl.gz", gzip.compress(RAW)[:-9], None, "broken compression"),
         ("a.jsonl.gz", RAW, None, "broken compression"),
+        ("a.jsonl.gz", DAMAGED_GZIP, None, "broken compression"),
         ("a.jsonl.zst", RAW, None, "broken compression"),
+        ("a.jsonl.zst", zstandard.compress(RAW * 999)[:-7], None, "broken compression"),
+        ("a.jsonl.zst", zstandard.compress(RAW) + zstandard.compress(RAW)[:9], None, "broken"),
     ],
 )
 def test_faults_are_told_with_their_line(
