@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from app.cli import main
+from retrieval.encoder import COMPACT
 from retrieval.store import Store
 
 
@@ -148,6 +149,51 @@ def test_a_public_address_is_refused(synglot: Any, tmp_path: Path) -> None:
     code, _, err = synglot("serve", "--host", "0.0.0.0", "--root", tmp_path)  # noqa: S104
     assert code == 2
     assert "--insecure" in err
+
+
+@pytest.mark.parametrize("arguments", [("serve", "--port", "99999"), ("demo", "--port", "99999")])
+def test_a_setting_that_cannot_be_is_refused(
+    synglot: Any, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    code, _, err = synglot(*arguments, "--root", tmp_path)
+    assert code == 2
+    assert "port: Input should be less than or equal to 65535" in err
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    synglot: Any, demo_files: Path, tmp_path: Path
+) -> None:
+    corpus, figures = demo_files / "corpus.jsonl", tmp_path / "none" / "f.json"
+    code, _, err = synglot(
+        *("index", "build", "demo", "--input", corpus, "--root", tmp_path, "--json", figures)
+    )
+    assert code == 2
+    assert "no such folder" in err
+    assert Store(tmp_path).corpora() == []
+
+
+def test_a_failed_first_build_leaves_nothing(synglot: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("{")
+    assert synglot("index", "build", "new", "--input", broken, "--root", tmp_path / "s")[0] == 2
+    assert not (tmp_path / "s" / "corpora" / "new").exists()
+
+
+def test_a_damaged_corpus_is_listed_and_can_be_built_again(
+    synglot: Any, demo_files: Path, tmp_path: Path
+) -> None:
+    build = ("index", "build", "demo", "--input", demo_files / "corpus.jsonl", "--root", tmp_path)
+    assert synglot(*build)[0] == 0
+    (tmp_path / "corpora" / "demo" / "CURRENT").write_text("garbage")
+    code, out, _ = synglot("index", "list", "--root", tmp_path)
+    assert code == 0
+    assert "demo: v000001" in out
+    assert "garbage" in out
+    code, _, err = synglot(*build)
+    assert code == 2
+    assert "--encoder PATH" in err
+    assert synglot(*build, "--encoder", COMPACT)[0] == 0
+    assert synglot("search", "demo", "dog", "--root", tmp_path)[0] == 0
 
 
 def test_a_port_in_use_is_refused(synglot: Any, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_versions_are_activated_and_rolled_back(index: Index, built: Path, tmp_p
 
 @pytest.mark.usefixtures("built")
 def test_verify_finds_damage(index: Index, tmp_path: Path) -> None:
-    assert "3 passages, all files intact" in index("verify", "city").stdout
+    assert "3 passages, all files and the encoder intact" in index("verify", "city").stdout
     path = tmp_path / "root" / "corpora" / "city" / "versions" / "v000001" / "vectors.npy"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CorruptVersion):

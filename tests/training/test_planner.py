@@ -174,6 +174,15 @@ def test_translation_units_alone_make_no_monolingual_batch() -> None:
         planner_of(items_of(6, {"t1": 200}), "hybrid")
 
 
+def test_data_that_a_strategy_cannot_use_is_told() -> None:
+    alone = [
+        ParallelItem(id=str(n), source="qa", query={"de": f"{n}?"}, passage={"de": f"{n}"})
+        for n in range(40)
+    ]
+    with pytest.raises(BadConfig, match="no item has what it takes"):
+        planner_of(alone, "hybrid")
+
+
 def test_a_batch_can_take_every_item_there_is() -> None:
     items = items_of(7, {"qa": 9, "qb": 7})
     planner = planner_of(items, "multilingual", batch_size=16, mix_sources=True)

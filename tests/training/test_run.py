@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 
 from retrieval.encoder import Encoder
 from retrieval.errors import BadConfig, BadEncoder, BadInput
+from training.checkpoints import Checkpoints
 from training.config import TrainingConfig, parse_config
 from training.run import make_planner, read_data, train
 from training.sampler import Tally
@@ -147,6 +148,46 @@ def test_an_interrupted_run_goes_on_with_the_batches_that_come_next(
     )
     np.testing.assert_allclose(whole, resumed, atol=1e-5)
     assert not (tmp_path / "resumed.checkpoints").exists()
+
+
+def test_a_run_is_resumed_only_by_itself_and_from_whole_checkpoints(
+    parallel_file: Path, compact: Path, tmp_path: Path
+) -> None:
+    start = {"kind": "encoder", "path": str(compact)}
+    config = config_of(parallel_file, start, checkpoint_steps=4)
+    checkpoints = Checkpoints.beside(tmp_path / "out")
+    stale = checkpoints.folder / "checkpoint-900"
+    stale.mkdir(parents=True)
+    with pytest.raises(BadConfig, match="no checkpoint to resume from"):
+        train(config, tmp_path / "out", resume=True)
+    table = read_data(config).table
+    checkpoints.begin(Encoder.load(compact).model, config, table)
+    assert not stale.exists()
+    for step, files in ((4, ("modules.json", "trainer_state.json")), (8, ("modules.json",))):
+        folder = checkpoints.folder / f"checkpoint-{step}"
+        folder.mkdir()
+        for name in files:
+            (folder / name).touch()
+    assert checkpoints.latest().endswith("checkpoint-4")
+    batches = config.batches.model_copy(update={"alpha": 0.1})
+    other = config.model_copy(update={"seed": 9, "batches": batches})
+    with pytest.raises(BadConfig, match="the interrupted run had another batches, seed"):
+        train(other, tmp_path / "out", resume=True)
+
+
+def test_an_encoder_that_diverged_is_not_published(parallel_file: Path, tmp_path: Path) -> None:
+    optimizer = {"learning_rate": 1e30, "max_grad_norm": 0}
+    config = config_of(parallel_file, compact_start(), optimizer=optimizer)
+    with pytest.raises(BadInput, match="training diverged"):
+        train(config, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_misspelt_source_or_language_is_refused(parallel_file: Path, tmp_path: Path) -> None:
+    for name, value in (("exclude_sources", ["dmeo"]), ("languages", ["de", "th", "fr"])):
+        data = {"files": [str(parallel_file)], name: value}
+        with pytest.raises(BadConfig, match=f"no item has the .* {value[-1]}"):
+            train(config_of(parallel_file, compact_start(), data=data), tmp_path / "out")
 
 
 def test_held_out_pages_are_measured(parallel_file: Path, tmp_path: Path) -> None:

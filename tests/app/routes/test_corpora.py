@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import httpx
 
@@ -78,3 +79,49 @@ def test_a_corpus_deleted_and_rebuilt_is_not_mistaken_for_the_old_one(
     assert answer["version"] == "v000001"
     found = {hit["id"] for hit in answer["results"][0]["hits"]}
     assert found == {passage.id for passage in last} != before
+
+
+def test_a_version_without_its_manifest_is_told_and_hides_no_other(
+    own: tuple[Store, httpx.Client], bundled: Encoder
+) -> None:
+    store, client = own
+    build_corpus("other", islice(demo_passages(), 5), store=store, encoder=bundled)
+    next((store.root / "corpora" / "other").rglob("manifest.json")).unlink()
+    response = search(client, "other")
+    assert (response.status_code, response.json()["type"]) == (
+        503,
+        "urn:synglot:problem:corrupt-version",
+    )
+    assert client.get("/readyz").json()["reasons"][0].startswith("other: ")
+    listed = {c["name"]: c["trouble"] for c in client.get("/corpora").json()["corpora"]}
+    assert listed["demo"] is None
+    assert "manifest" in listed["other"]
+    assert client.get("/info").status_code == 200
+    assert search(client).status_code == 200
+
+
+def test_a_changed_encoder_is_refused_until_it_is_restored(
+    own: tuple[Store, httpx.Client], tiny_encoder: Path
+) -> None:
+    store, client = own
+    tiny = Encoder.load(tiny_encoder)
+    build_corpus("tiny", islice(demo_passages(), 5), store=store, encoder=tiny)
+    settings = store.encoder_path("tiny") / "config_sentence_transformers.json"
+    original = settings.read_text()
+    settings.write_text(original.replace('"prompts"', '"prompts": {}, "p"'))
+    response = search(client, "tiny")
+    assert response.status_code == 503
+    assert f"was {tiny.fingerprint}" in response.json()["detail"]
+    settings.write_text(original)
+    assert search(client, "tiny").status_code == 200
+
+
+def test_the_active_version_outlives_requests_for_many_old_ones(
+    own: tuple[Store, httpx.Client], bundled: Encoder
+) -> None:
+    store, client = own
+    for _ in range(11):
+        build_corpus("demo", islice(demo_passages(), 3), store=store, encoder=bundled)
+    for version in store.versions("demo"):
+        assert search(client, version=version).json()["version"] == version
+    assert search(client).json()["version"] == "v000012"

@@ -169,3 +169,33 @@ def test_a_name_that_is_a_path_is_made_harmless(
 ) -> None:
     report = post(client, queries, qrels, name="../../etc/q.jsonl").json()
     assert report["measures"] == offline["measures"]
+
+
+def test_broken_compression_is_told_and_hides_no_bomb(own: tuple[Store, httpx.Client]) -> None:
+    client = own[1]
+    for name in ("q.jsonl.gz", "q.jsonl.zst"):
+        response = post(client, b"hello", QRELS, name=name)
+        assert response.status_code == 422, response.text
+        assert "compression" in response.json()["detail"]
+    files = [
+        ("queries", ("q.jsonl", QUERY)),
+        ("qrels", ("broken.tsv.gz", b"hello")),
+        ("qrels", ("bomb.tsv.gz", gzip.compress(b"\n" * 200_000))),
+    ]
+    response = client.post("/evaluate", data={"corpus": "demo"}, files=files)
+    assert response.status_code == 413
+
+
+def test_a_misspelt_or_repeated_field_is_refused(
+    client: httpx.Client, queries: bytes, qrels: bytes
+) -> None:
+    response = post(client, queries, qrels, measure="MRR@10")
+    assert response.status_code == 422
+    assert "unknown form fields: measure" in response.json()["detail"]
+    twice = client.post(
+        "/evaluate",
+        data={"corpus": ["demo", "other"]},
+        files=[("queries", ("q.jsonl", queries)), ("qrels", ("r.tsv", qrels))],
+    )
+    assert twice.status_code == 422
+    assert "more than once: corpus" in twice.json()["detail"]

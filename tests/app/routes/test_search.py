@@ -147,3 +147,25 @@ def test_a_callers_request_id_is_kept_if_it_is_harmless(client: httpx.Client) ->
     assert kept.headers["x-request-id"] == "abc-1.2_3"
     replaced = client.get("/livez", headers={"x-request-id": "a b\tc"})
     assert replaced.headers["x-request-id"] != "a b\tc"
+
+
+def test_the_options_of_a_url_are_those_of_a_body(client: httpx.Client) -> None:
+    body = {
+        "corpus": "demo",
+        "query": QUESTIONS[0],
+        "languages": ["de", "th"],
+        "min_score": 0.1,
+        "exact": True,
+        "with_text": False,
+    }
+    params = {
+        "corpus": "demo",
+        "q": QUESTIONS[0],
+        "languages": "de,th",
+        "min_score": "0.1",
+        "exact": "true",
+        "with_text": "false",
+    }
+    posted, got = client.post("/search", json=body), client.get("/search", params=params)
+    assert got.json()["results"] == posted.json()["results"]
+    assert client.get("/search", params=params | {"mode": "lexical"}).status_code == 422

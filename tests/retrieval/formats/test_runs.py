@@ -83,3 +83,12 @@ def test_what_a_run_cannot_hold_is_not_written(
 def test_two_rankings_of_one_query_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DuplicateId, match="query 'q' has two rankings"):
         write_run([("q", []), ("q", [])], tmp_path / "run.trec")
+
+
+def test_a_run_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "r.trec"
+    path.write_text("old\n")
+    with pytest.raises(BadInput):
+        write_run([("q 1", [Scored("p", 1.0)])], path)
+    assert path.read_text() == "old\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["r.trec"]
