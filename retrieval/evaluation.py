@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from retrieval.errors import BadInput, DanglingId, DuplicateId
 from retrieval.formats.qrels import check_passages, check_queries
 from retrieval.metrics.measure import DEFAULT_MEASURES, Measure
+from retrieval.metrics.parallel import parallel_bias
 from retrieval.metrics.pool import Pool
 from retrieval.metrics.ranked import RankedSet
 from retrieval.metrics.ranking import judged_share, precedence, top_columns
@@ -278,6 +279,7 @@ def _language_bias(ranked: RankedSet) -> dict[str, object]:
             for lang, share, relevant in zip(ranked.languages, share_L, relevant_L, strict=True)
         },
         f"same_language_share@{SHARE_CUTOFF}": {"share": own, "among_relevant": expected},
+        **parallel_bias(ranked),
     }
 
 

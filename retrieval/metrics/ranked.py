@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.metrics.bias import rank_distance
+from retrieval.metrics.bias import language_preference, max_rank, peer, rank_distance
 from retrieval.metrics.measure import Measure
 from retrieval.metrics.pool import PoolRanks
-from retrieval.metrics.ranking import JudgedRanks, measure_values
+from retrieval.metrics.ranking import UNRANKED, JudgedRanks, measure_values
 from retrieval.types import Query
 
 
@@ -56,10 +56,64 @@ class RankedSet:
     @cached_property
     def rank_distance_Q(self) -> NDArray[np.float64]:
         """[Q] highest minus lowest mid-rank among the relevant passages."""
-        keep = self.relevance_N > 0
-        return rank_distance(
-            self.query_N[keep], self.ranks.pool.mid_N[keep], queries=len(self.queries)
+        query_N, mid_N, _ = self._relevant
+        return rank_distance(query_N, mid_N, queries=len(self.queries))
+
+    @cached_property
+    def max_rank_Q(self) -> NDArray[np.float64]:
+        """[Q] rank by which all relevant passages have been found."""
+        query_N, mid_N, _ = self._relevant
+        return max_rank(query_N, mid_N, queries=len(self.queries))
+
+    def complete_Q(self, *, cutoff: int) -> NDArray[np.bool_]:
+        """[Q] whether all relevant passages are in the ranking, the last one within `cutoff`."""
+        # The mid-rank of what a short ranking leaves out can be within the cut-off in a small pool.
+        left_out_N = (self.relevance_N > 0) & (self.ranks.pool.rank_N == UNRANKED)
+        left_out_Q = np.bincount(self.query_N[left_out_N], minlength=len(self.queries))
+        complete_Q: NDArray[np.bool_] = (left_out_Q == 0) & (self.max_rank_Q <= cutoff)
+        return complete_Q
+
+    @cached_property
+    def parallel_Q(self) -> NDArray[np.bool_]:
+        """[Q] whether passages of two languages are relevant."""
+        parallel_Q: NDArray[np.bool_] = (self.relevant_QL > 0).sum(axis=1) > 1
+        return parallel_Q
+
+    @cached_property
+    def language_preference_Q(self) -> NDArray[np.float64]:
+        """[Q] share of the query's language in the best rank; NaN where there is no choice."""
+        query_N, mid_N, _ = self._relevant
+        return language_preference(query_N, mid_N, self._own_N, queries=len(self.queries))
+
+    @cached_property
+    def expected_preference_Q(self) -> NDArray[np.float64]:
+        """[Q] the same if all relevant passages were tied."""
+        query_N, mid_N, _ = self._relevant
+        tied_N = np.zeros_like(mid_N)
+        return language_preference(query_N, tied_N, self._own_N, queries=len(self.queries))
+
+    def peer_Q(self, *, cutoff: int) -> NDArray[np.float64]:
+        """[Q] Probability of Equal Expected Rank, levels of equal weight; NaN where undefined."""
+        query_N, mid_N, language_N = self._relevant
+        relevance_N = self.relevance_N[self.relevance_N > 0]
+        return peer(
+            query_N, mid_N, language_N, relevance_N, queries=len(self.queries), cutoff=cutoff
         )
+
+    @cached_property
+    def _relevant(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """query_N, mid_N over the pool, language_N of the relevant passages."""
+        keep = self.relevance_N > 0
+        return self.query_N[keep], self.ranks.pool.mid_N[keep], self.language_N[keep]
+
+    @cached_property
+    def _own_N(self) -> NDArray[np.bool_]:
+        """Whether each relevant passage is in its query's language."""
+        query_N, _, language_N = self._relevant
+        column_of = {lang: column for column, lang in enumerate(self.languages)}
+        own_Q = np.array([column_of.get(query.lang, -1) for query in self.queries])
+        own_N: NDArray[np.bool_] = own_Q[query_N] == language_N
+        return own_N
 
     @cached_property
     def queries_of(self) -> dict[str, NDArray[np.int64]]:

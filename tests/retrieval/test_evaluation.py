@@ -137,6 +137,88 @@ def test_language_bias_is_that_of_sorted_rankings() -> None:
     assert 0 <= bias["same_language_share@10"]["share"] <= 1
 
 
+def test_bias_among_parallel_answers_is_that_of_sorted_rankings() -> None:
+    collection = random_collection(5)
+    query_set = query_set_of(collection)
+    language_of = collection.language_of()
+    furthest: dict[str, list[float]] = {lang: [] for lang in LANGUAGES[:2]}
+    preferred: dict[str, list[float]] = {lang: [] for lang in LANGUAGES[:2]}
+    expected: dict[str, list[float]] = {lang: [] for lang in LANGUAGES[:2]}
+    for query in query_set.queries:
+        scores = collection.run()[query.id]
+        ranks = {p: mid_rank(scores, p) for p, r in query_set.qrels[query.id].items() if r > 0}
+        own = [language_of[p] == query.lang for p in ranks]
+        first = [language_of[p] == query.lang for p in ranks if ranks[p] == min(ranks.values())]
+        if len({language_of[p] for p in ranks}) > 1:
+            furthest[query.lang].append(max(ranks.values()))
+        if any(own) and not all(own):
+            preferred[query.lang].append(fmean(first))
+            expected[query.lang].append(fmean(own))
+    bias = evaluated(query_set, TableRanker(collection)).report["language_bias"]
+    assert isinstance(bias, dict)
+    assert bias["max@r"]["n"] == sum(map(len, furthest.values()))
+    assert bias["max@r"]["mean"] == pytest.approx(fmean(map(fmean, furthest.values())))
+    complete = {lang: fmean(rank <= 10 for rank in ranks) for lang, ranks in furthest.items()}
+    assert bias["complete@10"]["by_language"] == pytest.approx(complete)
+    assert bias["complete@100"]["mean"] == 1.0
+    preference = bias["language_preference_rate"]
+    assert preference["n"] == sum(map(len, preferred.values()))
+    assert preference["mean"] == pytest.approx(fmean(map(fmean, preferred.values())))
+    assert preference["expected"] == pytest.approx(fmean(map(fmean, expected.values())))
+    assert 0 < bias["peer@20"]["mean"] <= 1
+    assert 0 < bias["peer@20"]["n"] < bias["max@r"]["n"]
+
+
+def test_a_ranking_blind_to_language_has_the_expected_preference_rate() -> None:
+    collection = random_collection(5, distinct=1)
+    bias = evaluated(query_set_of(collection), TableRanker(collection)).report["language_bias"]
+    assert isinstance(bias, dict)
+    preference = bias["language_preference_rate"]
+    assert preference["mean"] == pytest.approx(preference["expected"])
+    assert bias["peer@20"]["mean"] == 1.0
+
+
+def test_a_run_that_leaves_a_parallel_answer_out_is_not_complete_in_a_pool_of_any_size() -> None:
+    run = {"q": [Scored("de", 2.0)], "r": [Scored("de", 2.0), Scored("en", 1.0)]}
+    ranker = RunRanker(run, passage_ids=["de", "en"], passage_languages=["de", "en"])
+    queries = tuple(Query(id=name, text=name, lang="de") for name in run)
+    qrels = {name: {"de": 1, "en": 1} for name in run}
+    bias = evaluated(QuerySet(queries=queries, qrels=qrels), ranker).report["language_bias"]
+    assert isinstance(bias, dict)
+    assert bias["complete@10"] == {"mean": 0.5, "n": 2, "by_language": {"de": 0.5}}
+
+
+def test_bias_that_no_query_can_tell_is_null() -> None:
+    collection = random_collection(5)
+    first = collection.passages[0]
+    query_set = QuerySet(
+        queries=query_set_of(collection).queries,
+        qrels={query: {first: 1} for query in collection.queries},
+    )
+    bias = evaluated(query_set, TableRanker(collection)).report["language_bias"]
+    assert isinstance(bias, dict)
+    names = ("language_preference_rate", "max@r", "complete@10", "complete@100", "peer@20")
+    assert [bias[name] for name in names] == [None] * 5
+
+
+def test_the_language_bias_of_a_report_has_the_fields_that_scripts_rely_on() -> None:
+    collection = random_collection(5)
+    bias = evaluated(query_set_of(collection), TableRanker(collection)).report["language_bias"]
+    assert isinstance(bias, dict)
+    assert list(bias) == [
+        "rank_distance",
+        "rank_distance_by_language",
+        "share@10",
+        "same_language_share@10",
+        "language_preference_rate",
+        "max@r",
+        "complete@10",
+        "complete@100",
+        "peer@20",
+    ]
+    assert list(bias["peer@20"]) == ["mean", "n", "by_language"]
+
+
 def test_a_pool_of_one_language_has_no_language_bias() -> None:
     collection = random_collection(5)
     ranker = TableRanker(collection)
