@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
 from indexer.cli import app as index_commands
 from retrieval import errors
 from retrieval.formats.files import check_target, write_json
@@ -29,19 +30,9 @@ benchmark_commands = typer.Typer(help="Published protocols on public data.", no_
 app.add_typer(index_commands, name="index")
 app.add_typer(benchmark_commands, name="benchmark")
 
-Root = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds the corpora.")]
 EncoderOption = Annotated[
     str | None, typer.Option(metavar="PATH", help="Encoder folder or hub name.")
 ]
-Json = Annotated[
-    str | None,
-    typer.Option("--json", metavar="F", help="Write the figures to a file as JSON, '-' to print."),
-]
-VersionOption = Annotated[
-    str | None, typer.Option(metavar="V", help="A version; by default the active one.")
-]
-DEFAULT_ROOT = Path("synglot-data")
-
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 
 # What `train` and `demo` need beyond the service.

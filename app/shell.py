@@ -131,6 +131,8 @@ def report_as_text(report: Mapping[str, Any]) -> str:
 def benchmark_as_text(figures: Mapping[str, Any]) -> str:
     """The figures of the XQuAD-R protocol for a person."""
     lines = [f"XQuAD-R, {figures['mode']}, encoder {figures['encoder']['fingerprint']}"]
+    if not figures["published_counts"]:
+        lines.append("  note: this is not the whole of XQuAD-R; its counts were not checked")
     for name in ("monolingual", "cross_lingual", "multilingual"):
         values = {k: v for k, v in figures[name].items() if isinstance(v, float)}
         shown = "  ".join(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from retrieval.evaluation import rank_query_set
-from retrieval.formats.lareqa import LareqaSet, read_lareqa
+from retrieval.formats.lareqa import LareqaSet, is_xquad_r, read_lareqa
 from retrieval.metrics.measure import Measure
 from retrieval.metrics.ranked import RankedSet
 from retrieval.types import Query
@@ -117,6 +117,7 @@ def benchmark_xquad_r(
         "mode": "dense",
         "encoder": {"path": encoder.path, "fingerprint": encoder.fingerprint},
         "counts": lareqa.counts,
+        "published_counts": is_xquad_r(lareqa),
         **protocol_figures(ranked),
     }
     figures["seconds"] = {

@@ -111,7 +111,7 @@ def read_lareqa(source: Path | Iterable[Path]) -> LareqaSet:
             )
         files[file.lang] = file
     found = LareqaSet(files=tuple(files[lang] for lang in sorted(files)))
-    if _is_xquad_r(found):
+    if is_xquad_r(found):
         _check_published_counts(found)
     return found
 
@@ -218,7 +218,8 @@ def _answers(
     return tuple(found)
 
 
-def _is_xquad_r(data: LareqaSet) -> bool:
+def is_xquad_r(data: LareqaSet) -> bool:
+    """Whether it is all of XQuAD-R, by languages and question ids: then its counts were checked."""
     if set(data.languages) != set(XQUAD_R_CANDIDATES):
         return False
     ids = sorted({question for file in data.files for question in file.answers})

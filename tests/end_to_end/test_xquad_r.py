@@ -78,6 +78,7 @@ def mean(values: list[float]) -> float:
 def test_the_pool_has_the_published_counts(client: httpx.Client, figures: dict[str, Any]) -> None:
     corpus = client.get("/corpora/xquad-r").json()
     assert corpus["passages"] == 13_014
+    assert figures["published_counts"] is True
     counts = figures["counts"]
     assert corpus["languages"] == {lang: counts[lang]["candidates"] for lang in LANGUAGES}
     assert {counts[lang]["questions"] for lang in LANGUAGES} == {1190}

@@ -163,11 +163,13 @@ def test_the_report_has_the_fields_that_scripts_rely_on(folder: Path) -> None:
         "mode",
         "encoder",
         "counts",
+        "published_counts",
         "monolingual",
         "cross_lingual",
         "multilingual",
         "seconds",
     ]
+    assert figures["published_counts"] is False
     assert figures["encoder"] == {"path": "trigrams", "fingerprint": "0123"}
     assert figures["counts"]["th"] == {"questions": 2, "candidates": 3}  # type: ignore[index]
     assert set(figures["seconds"]) == {"encode", "search", "measure"}  # type: ignore[call-overload]
