@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import orjson
 import typer
 
 from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
@@ -236,6 +237,6 @@ def demo(
         run_demo(root, port=port)
         return
     figures = check_demo(root)
-    write_json(figures, "-")
+    typer.echo(orjson.dumps(figures).decode())  # one line, the last: scripts read it
     if not figures["ok"]:
         sys.exit(EXIT_CHECK_FAILED)

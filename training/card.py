@@ -38,7 +38,8 @@ class TrainingRecord:
             "steps": config.steps,
             "languages": list(self.table.languages),
             "sources": dict(sorted(self.tally.sources.items())),
-            "data": {"items": len(self.table), "fingerprint": self.table.fingerprint},
+            "data": {"items": len(self.table), "fingerprint": self.table.fingerprint}
+            | {"given_negatives_unused": self.table.given_negatives},
             "modes": dict(self.tally.modes.most_common()),
             "pairs": dict(sorted(self.tally.pairs.items())),
             "losses": [list(entry) for entry in self.losses],

@@ -29,6 +29,7 @@ class ParallelTable:
     translation_N: plain translation units, whose query and passage texts are the same.
     component_N: items with one number are copies or share a passage: never each other's negatives.
     keys_T: equal for texts that compare equal (NFC, case, white space).
+    given_negatives: items that came with negatives; training uses those of the batch alone.
     """
 
     ids: tuple[str, ...]
@@ -41,6 +42,7 @@ class ParallelTable:
     component_N: NDArray[np.int64]
     texts: pa.ChunkedArray
     keys_T: NDArray[np.int64]
+    given_negatives: int = 0
 
     def __len__(self) -> int:
         """Number of items."""
@@ -89,6 +91,7 @@ class _Builder:
         self._total = 0
         self._keys: list[int] = []
         self._copies = _Components()
+        self._given_negatives = 0
 
     def add(self, item: ParallelItem) -> None:
         sides = [self._kept(side) for side in (item.query, item.passage)]
@@ -101,6 +104,7 @@ class _Builder:
         self._source.append(self._sources.setdefault(item.source, len(self._sources)))
         self._translation.append(item.is_translation)
         self._copies.add()
+        self._given_negatives += bool(item.negatives)
         if item.group:
             self._copies.join(number, _key("group", f"{item.source}\0{item.group}"))
         for side, cells in zip(sides, self._cells, strict=False):
@@ -152,6 +156,7 @@ class _Builder:
             component_N=self._copies.labels(),
             texts=pa.chunked_array(self._chunks),
             keys_T=np.array(self._keys, dtype=np.int64),
+            given_negatives=self._given_negatives,
         )
 
     def _matrix(

@@ -31,6 +31,7 @@ def preview(
         "modes": dict(tally.modes.most_common()),
         "pairs": dict(tally.pairs.most_common()),
         "sources": dict(tally.sources.most_common()),
+        "given_negatives_unused": planner.table.given_negatives,
         "never_drawn": list(planner.idle_sources),
         "first_batches": heads,
     }
@@ -52,6 +53,11 @@ def as_text(counts: dict[str, object]) -> str:
         lines.append(
             "never drawn (fewer usable items than a batch; data of theirs is idle unless "
             f"batches.mix_sources is true): {', '.join(map(str, _names(counts['never_drawn'])))}"
+        )
+    if counts["given_negatives_unused"]:
+        lines.append(
+            f"{counts['given_negatives_unused']} items come with negatives, which are not used: "
+            "a batch's own passages are the negatives"
         )
     return "\n".join(lines)
 

@@ -230,3 +230,10 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError("the service did not become ready")
+
+
+def test_the_demos_check_ends_with_one_line_of_json(synglot: Any, tmp_path: Path) -> None:
+    code, out, _ = synglot("demo", "--check", "--root", tmp_path / "it's a demo")
+    figures = json.loads(out.splitlines()[-1])
+    assert (code, figures["ok"]) == (0, True)
+    assert {"ok", "MRR@10", "corpora", "seconds", "versions"} <= set(figures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from tests.training.test_planner import items_of, planner_of, triplets
 from training.preview import as_text, preview
@@ -17,6 +18,13 @@ def test_counts_are_those_of_the_plans() -> None:
     assert counts["pairs"] == pairs
     assert counts["sources"] == {"qa": 240}
     assert counts["never_drawn"] == ["tiny"]
+
+
+def test_negatives_that_came_with_the_data_and_are_not_used_are_told() -> None:
+    items = [replace(item, negatives={"de": ("no",)}) for item in items_of(1, {"qa": 80})]
+    counts = preview(planner_of(items, "hybrid"), steps=2)
+    assert counts["given_negatives_unused"] == 80
+    assert "80 items come with negatives, which are not used" in as_text(counts)
 
 
 def test_a_person_can_read_it() -> None:
