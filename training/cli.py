@@ -42,7 +42,8 @@ def train(
 
     Example: synglot train my.yaml --set batches.alpha=0.3 --out runs/alpha-3
     """
-    file = config if config.suffix or config.exists() else shipped_config(str(config))
+    # A folder of that name, such as the demo's data, is no configuration.
+    file = config if config.suffix or config.is_file() else shipped_config(str(config))
     run = load_config(file, set_ or ())
     if plan:
         _preview(run, json)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import typer
 import yaml
 
 from app.cli import app
+from retrieval.store import Store
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -86,3 +90,18 @@ def test_the_service_is_published_on_this_machine_alone() -> None:
     assert "HEALTHCHECK" in DOCKERFILE
     assert "/readyz" in DOCKERFILE
     assert "USER synglot" in DOCKERFILE
+
+
+@pytest.mark.slow
+def test_trainer_and_indexer_leave_a_corpus_for_the_service(tmp_path: Path) -> None:
+    """Their very commands, one after the other in one folder, as in the shared volume; twice."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for version in ("v000001", "v000002"):
+        for service in SERVICES[:-1]:
+            command = words(COMPOSE["services"][service]["command"])
+            subprocess.run(command, cwd=tmp_path, env=os.environ | {"PATH": path}, check=True)
+        store = Store(tmp_path / "store")
+        assert store.active("demo") == version
+        assert store.verify("demo").counts.total == 176
+    serve = words(COMPOSE["services"]["service"]["command"])
+    assert serve[serve.index("--root") + 1] == "store"

@@ -56,6 +56,15 @@ def test_a_run_without_an_output_folder_is_refused(config: Path) -> None:
         run(str(config))
 
 
+def test_a_shipped_configuration_is_found_beside_a_folder_of_its_name(
+    parallel_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    text = run("demo", "--plan", "--set", f"data.files=[{parallel_file}]")
+    assert text.startswith("hybrid(0.5): 40 batches of 16")
+
+
 def test_a_shipped_configuration_is_found_by_name() -> None:
     with pytest.raises(BadInput, match=r"no configuration file 'compakt'.*compact, demo"):
         run("compakt")
