@@ -1,13 +1,11 @@
-"""Means over queries whose translations are not independent samples: intervals, comparisons.
+"""Means over queries whose translations are not independent samples: intervals and tests.
 
 Legend of array suffixes: Q queries, C clusters of them, M measures, B resamples, F tests.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +21,6 @@ LEVEL = 0.05
 
 POWER = 0.8
 """With which a detectable difference is found."""
-
-MARGIN = 0.005
-"""Within which a system is as good as another."""
 
 # Draws held at a time: as int64 and float64 arrays of 8 MB each, whatever the number of resamples.
 _CHUNK = 2**20
@@ -45,119 +40,60 @@ def cluster_intervals(
     All columns share the resamples. Source: Efron and Tibshirani 1993, chapter 13; the mean of a
     resample is the ratio of its sums, as clusters differ in size.
     """
-    sums_CM, sizes_C = _cluster_sums(values_QM, clusters)
-    means_BM = _resampled_means(sums_CM, sizes_C, resamples, np.random.default_rng(seed))
+    sums_CM, sizes_C = cluster_sums(values_QM, clusters)
+    means_BM = resampled_means(sums_CM, sizes_C, resamples, np.random.default_rng(seed))
+    return percentile_intervals(means_BM, level=level)
+
+
+def percentile_intervals(
+    means_BM: NDArray[np.float64], *, level: float = 0.95
+) -> NDArray[np.float64]:
+    """[M, 2] the middle `level` of each column of resampled means."""
     tail = (1 - level) / 2
     interval: NDArray[np.float64] = np.quantile(means_BM, [tail, 1 - tail], axis=0).T
     return interval
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two systems on the same queries; every difference is first minus second.
+def randomisation_p(
+    sums_CM: NDArray[np.float64], *, seed: int, resamples: int = COMPARISON_RESAMPLES
+) -> NDArray[np.float64]:
+    """[M] two-sided p-values in (0, 1] that two systems are exchangeable within every cluster.
 
-    difference: mean over queries. ci95: its bootstrap interval, of whole clusters.
-    p: two-sided, of the randomisation test by cluster. p_holm: corrected over the family; p itself
-    in a family of one. wins, ties, losses: queries on which the first is better, equal, worse.
-    n, clusters: how many queries in how many clusters. detectable: see `detectable_difference`.
+    sums_CM: sum of the differences of each cluster, for M measures; all share the swaps.
+    Under the null hypothesis the names of the two systems may be swapped in any cluster, all its
+    queries at once: p is the share of random swaps with a total as far from zero, the data counted
+    as one of them (the + 1 without which p could be 0).
+    Source: Fisher 1935; Smucker, Allan and Carterette 2007; Phipson and Smyth 2010.
     """
-
-    difference: float
-    ci95: tuple[float, float]
-    p: float
-    p_holm: float
-    wins: int
-    ties: int
-    losses: int
-    n: int
-    clusters: int
-    detectable: float
-
-    @property
-    def better(self) -> bool:
-        """The first is better: the interval lies above zero and p holds after correction."""
-        return self.ci95[0] > 0 and self.p_holm <= LEVEL
-
-    def as_good_as(self, margin: float = MARGIN) -> bool:
-        """The first is not inferior by `margin`: the interval lies above -margin."""
-        return self.ci95[0] > -margin
-
-
-def compare(
-    first_Q: NDArray[np.float64],
-    second_Q: NDArray[np.float64],
-    clusters: Sequence[str],
-    *,
-    seed: int,
-    resamples: int = COMPARISON_RESAMPLES,
-) -> Comparison:
-    """Paired comparison of two systems from their values of one measure for the same queries.
-
-    clusters: the cluster of each query. The same seed gives the same figures. The interval is that
-    of `cluster_intervals`; like any bootstrap's it is too narrow for a dozen clusters or fewer.
-    Raises ValueError where the lengths differ, a value is not finite, or there is but one cluster.
-    """
-    if not len(first_Q) == len(second_Q) == len(clusters):
-        raise ValueError(
-            f"{len(first_Q)} and {len(second_Q)} values of {len(clusters)} queries: expected one"
-            " value a query of each system"
-        )
-    difference_Q = np.asarray(first_Q, dtype=np.float64) - second_Q
-    if not np.isfinite(difference_Q).all():
-        raise ValueError("a value is not finite")
-    sums_CM, sizes_C = _cluster_sums(difference_Q[:, None], clusters)
-    if len(sizes_C) < 2:
-        raise ValueError("one cluster says nothing of others: a comparison needs two or more")
-    low, high = cluster_intervals(difference_Q[:, None], clusters, seed=seed, resamples=resamples)[
-        0
-    ]
-    p = randomisation_p(sums_CM[:, 0], seed=seed, resamples=resamples)
-    return Comparison(
-        difference=float(difference_Q.mean()),
-        ci95=(float(low), float(high)),
-        p=p,
-        p_holm=p,
-        wins=int(np.count_nonzero(difference_Q > 0)),
-        ties=int(np.count_nonzero(difference_Q == 0)),
-        losses=int(np.count_nonzero(difference_Q < 0)),
-        n=len(difference_Q),
-        clusters=len(sizes_C),
-        detectable=detectable_difference(sums_CM[:, 0], sizes_C),
-    )
-
-
-def randomisation_p(sum_C: NDArray[np.float64], *, seed: int, resamples: int) -> float:
-    """Two-sided p-value in (0, 1] that the systems are exchangeable within every cluster.
-
-    sum_C: sum of the differences of each cluster. Under the null hypothesis the names of the two
-    systems may be swapped in any cluster, all its queries at once: p is the share of random swaps
-    with a total as far from zero, the data counted as one of them (the + 1 without which p could be
-    0). Source: Fisher 1935; Smucker, Allan and Carterette 2007; Phipson and Smyth 2010.
-    """
-    count = len(sum_C)
+    total_M = sums_CM.sum(axis=0)
     # Sums in another order differ by rounding; equal totals must count as equal.
-    least = abs(sum_C.sum()) - 1e-12 * np.abs(sum_C).sum()
+    least_M = np.abs(total_M) - 1e-12 * np.abs(sums_CM).sum(axis=0)
     rng = np.random.default_rng([seed, 1])  # apart from the bootstrap's draws
-    extreme = 0
-    for rows in _chunks(resamples, count):
-        swapped_BC = rng.integers(0, 2, (rows, count), dtype=np.int8)
-        total_B = sum_C.sum() - 2.0 * (swapped_BC @ sum_C)
-        extreme += int(np.count_nonzero(np.abs(total_B) >= least))
-    return (extreme + 1) / (resamples + 1)
+    extreme_M = np.zeros(sums_CM.shape[1], dtype=np.int64)
+    for rows in _chunks(resamples, len(sums_CM)):
+        swapped_BC = rng.integers(0, 2, (rows, len(sums_CM)), dtype=np.int8)
+        totals_BM = total_M - 2.0 * (swapped_BC.astype(np.float64) @ sums_CM)
+        extreme_M += np.count_nonzero(np.abs(totals_BM) >= least_M, axis=0)
+    p_M: NDArray[np.float64] = (extreme_M + 1) / (resamples + 1)
+    return p_M
 
 
-def detectable_difference(sum_C: NDArray[np.float64], sizes_C: NDArray[np.float64]) -> float:
-    """Smallest true difference that a two-sided test at level .05 finds with power .8.
+def detectable_difference(
+    sums_CM: NDArray[np.float64], sizes_C: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """[M] smallest true difference that a two-sided test at level .05 finds with power .8.
 
-    sum_C, sizes_C: sum of the differences and number of queries of each cluster, two or more.
+    sums_CM, sizes_C: sum of the differences and number of queries of each cluster, two or more.
     (t_.975 + t_.8) * SE with C - 1 degrees of freedom, where SE = sqrt(C / (C - 1) * sum_C (sum_c -
     size_c * mean)^2) / n is the standard error of a mean over clusters. Source: Cohen 1988, and
     Cochran 1977, equation 2.39, for SE.
     """
-    count = len(sum_C)
-    residual_C = sum_C - sizes_C * (sum_C.sum() / sizes_C.sum())
-    error = math.sqrt(count / (count - 1) * float(residual_C @ residual_C)) / float(sizes_C.sum())
-    return error * float(stdtrit(count - 1, [1 - LEVEL / 2, POWER]).sum())
+    count = len(sums_CM)
+    residual_CM = sums_CM - np.outer(sizes_C, sums_CM.sum(axis=0) / sizes_C.sum())
+    squares_M = count / (count - 1) * (residual_CM**2).sum(axis=0)
+    quantiles = float(stdtrit(count - 1, [1 - LEVEL / 2, POWER]).sum())
+    detectable_M: NDArray[np.float64] = quantiles * np.sqrt(squares_M) / sizes_C.sum()
+    return detectable_M
 
 
 def holm(p_F: Sequence[float]) -> list[float]:
@@ -174,32 +110,30 @@ def holm(p_F: Sequence[float]) -> list[float]:
     return corrected
 
 
-def corrected(family: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """The same comparisons with `p_holm` over all of them: languages, or pairs of strategies."""
-    p_holm = holm([comparison.p for comparison in family.values()])
-    return {
-        name: replace(comparison, p_holm=p)
-        for (name, comparison), p in zip(family.items(), p_holm, strict=True)
-    }
-
-
-def _cluster_sums(
-    values_QM: NDArray[np.float64], clusters: Sequence[str]
+def cluster_sums(
+    values_QM: NDArray[np.float64],
+    clusters: Sequence[str],
+    weight_Q: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """sums_CM, sizes_C: total values and number of queries of each cluster, as first named."""
+    """sums_CM, sizes_C: total values and number of queries of each cluster, as first named.
+
+    weight_Q: how much each query counts; one by default.
+    """
     index = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
     cluster_Q = np.array([index[name] for name in clusters], dtype=np.int64)
     sums_CM = np.zeros((len(index), values_QM.shape[1]))
-    np.add.at(sums_CM, cluster_Q, values_QM)
-    return sums_CM, np.bincount(cluster_Q, minlength=len(index)).astype(np.float64)
+    weight_Q = np.ones(len(cluster_Q)) if weight_Q is None else weight_Q
+    np.add.at(sums_CM, cluster_Q, values_QM * weight_Q[:, None])
+    return sums_CM, np.bincount(cluster_Q, weights=weight_Q, minlength=len(index))
 
 
-def _resampled_means(
+def resampled_means(
     sums_CM: NDArray[np.float64],
     sizes_C: NDArray[np.float64],
     resamples: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
+    """[B, M] means over as many clusters drawn with replacement, B times."""
     count = len(sizes_C)
     means: list[NDArray[np.float64]] = []
     for rows in _chunks(resamples, count):
