@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 UNDECLARED = "und"
 """ISO 639 code of a text whose language nobody declared."""
 
 Qrels = Mapping[str, Mapping[str, int]]
 """query id -> passage id -> relevance; > 0 is relevant."""
+
+Place = tuple[Path, int | None]
+"""File and 1-based line where something was read; no line inside JSON of many lines."""
 
 Run = Mapping[str, Sequence["Scored"]]
 """query id -> its ranking, best first."""
@@ -50,10 +54,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySet:
-    """Queries with their judgements."""
+    """Queries with their judgements. places: query id -> where it was read, if from a file."""
 
     queries: tuple[Query, ...]
     qrels: Qrels
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from retrieval.errors import BadInput, DanglingId, DuplicateId, MalformedFile
 from retrieval.formats.files import read_lines
-from retrieval.types import Qrels
+from retrieval.types import Place, Qrels
 
 BEIR_HEADER = ("query-id", "corpus-id", "score")
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _BLANKS = re.compile(r"[ \t]+")
 _EXAMPLES = 3
+_FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 class Judgement(NamedTuple):
@@ -29,17 +31,23 @@ class Judgement(NamedTuple):
 
 
 class LocatedQrels(dict[str, dict[str, int]]):
-    """Qrels that remember where each query and passage was first named, for the errors of later."""
+    """Qrels that remember where each query and passage was first named, for the errors of later.
+
+    repeated: judgements that were there already, in the same words.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.queries: dict[str, tuple[Path, int | None]] = {}
-        self.passages: dict[str, tuple[Path, int | None]] = {}
+        self.queries: dict[str, Place] = {}
+        self.passages: dict[str, Place] = {}
+        self.repeated: list[Judgement] = []
 
     def add(self, judgement: Judgement) -> None:
         """Take in a judgement. Raises DuplicateId where it contradicts one that is there."""
         query_id, passage_id, relevance, path, line = judgement
         judged = self.setdefault(query_id, {})
+        if judged.get(passage_id) == relevance:
+            self.repeated.append(judgement)
         if judged.setdefault(passage_id, relevance) != relevance:
             raise DuplicateId(
                 f"passage {passage_id!r} is judged {judged[passage_id]} and {relevance}"
@@ -100,7 +108,7 @@ def check_queries(qrels: Qrels, known: Container[str]) -> None:
     """Raises DanglingId where a judgement names a query that is not in `known`."""
     places = qrels.queries if isinstance(qrels, LocatedQrels) else {}
     missing = [query_id for query_id in qrels if query_id not in known]
-    _check(missing, places, noun="query", where="the query set")
+    _check(missing, places, known, noun="query", where="the query set")
 
 
 def check_passages(qrels: Qrels, known: Container[str], *, corpus: str = "") -> None:
@@ -112,14 +120,14 @@ def check_passages(qrels: Qrels, known: Container[str], *, corpus: str = "") -> 
     # The places are in the order of the files, which is not that of queries and their passages.
     named = places or dict.fromkeys(name for judged in qrels.values() for name in judged)
     missing = [passage_id for passage_id in named if passage_id not in known]
-    _check(
-        missing, places, noun="passage", where=f"the corpus {corpus!r}" if corpus else "the corpus"
-    )
+    where = f"the corpus {corpus!r}" if corpus else "the corpus"
+    _check(missing, places, known, noun="passage", where=where)
 
 
 def _check(
     missing: list[str],
-    places: Mapping[str, tuple[Path, int | None]],
+    places: Mapping[str, Place],
+    known: Container[str],
     *,
     noun: str,
     where: str,
@@ -128,13 +136,21 @@ def _check(
         return
     path, line = places.get(missing[0], (None, None))
     examples = ", ".join(map(repr, missing[:_EXAMPLES]))
+    other_forms = {unicodedata.normalize(form, missing[0]) for form in _FORMS} | {
+        missing[0].strip()
+    }
     if len(missing) > _EXAMPLES:
         examples += f" and {len(missing) - _EXAMPLES} more"
     raise DanglingId(
         f"the judgements name {len(missing)} {noun} id(s) that {where} does not hold: {examples}",
         path=path,
         line=line,
-        fix=f"Judge against the same {noun} ids, or remove those judgements.",
+        fix=(
+            f"The {noun} id is there in another Unicode normalisation or without blanks around it:"
+            " write ids the same everywhere."
+            if any(form in known for form in other_forms)
+            else f"Judge against the same {noun} ids, or remove those judgements."
+        ),
     )
 
 

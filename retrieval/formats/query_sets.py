@@ -73,7 +73,8 @@ def read_query_set(
     lareqa_files = [path for path in query_files if layouts[path] is Layout.LAREQA]
     # All its languages together: an answer in one is relevant to the question in every other.
     lareqa = read_lareqa(lareqa_files) if lareqa_files else LareqaSet(files=())
-    queries = collect_queries(_queries(layouts.items(), lareqa, default_lang))
+    located = list(_queries(layouts.items(), lareqa, default_lang))
+    queries = collect_queries(located)
     queries = with_tags(
         queries,
         domains=read_tags(domains) if domains else None,
@@ -87,7 +88,8 @@ def read_query_set(
             fix="Give a qrels file, or a query file that holds judgements (LAReQA, JSON).",
         )
     check_queries(qrels, {query.id for query in queries})
-    return QuerySet(queries=queries, qrels=qrels)
+    places = {query.id: (path, line) for path, line, query in located}
+    return QuerySet(queries=queries, qrels=qrels, places=places)
 
 
 def tell_layout(path: Path) -> Layout:

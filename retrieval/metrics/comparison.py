@@ -5,7 +5,6 @@ Legend of array suffixes: Q queries, C clusters of them, M measures, B resamples
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from retrieval.metrics.statistics import (
     COMPARISON_RESAMPLES,
     LEVEL,
+    by_queries,
     cluster_sums,
     detectable_difference,
     holm,
@@ -100,20 +100,17 @@ def compare_columns(
     A column without any value is left out. Raises ValueError where the lengths differ, or a query
     has a value of one system alone.
     """
-    by_queries: dict[bytes, list[str]] = defaultdict(list)
-    for name in first:
-        if name in second:
-            by_queries[_present(first[name], second[name], clusters).tobytes()].append(name)
+    shared = [name for name in first if name in second]
+    difference = {name: _difference(first[name], second[name], clusters) for name in shared}
     found: dict[str, Comparison] = {}
-    for mask, names in by_queries.items():
-        rows = np.flatnonzero(np.frombuffer(mask, dtype=np.bool_))
-        if len(rows):
-            difference_QM = np.stack([first[name][rows] - second[name][rows] for name in names], 1)
-            some = [clusters[row] for row in rows]
-            weight = None if weight_Q is None else weight_Q[rows]
-            outcome = _outcomes(difference_QM, some, weight, seed=seed, resamples=resamples)
-            found |= dict(zip(names, outcome, strict=True))
-    return {name: found[name] for name in first if name in found}
+    for rows, names in by_queries(difference).items():
+        index = np.frombuffer(rows, dtype=np.int64)
+        difference_QM = np.stack([difference[name][index] for name in names], axis=1)
+        some = [clusters[row] for row in index.tolist()]
+        weight = None if weight_Q is None else weight_Q[index]
+        outcome = _outcomes(difference_QM, some, weight, seed=seed, resamples=resamples)
+        found |= dict(zip(names, outcome, strict=True))
+    return {name: found[name] for name in shared if name in found}
 
 
 def macro_weights(groups: Sequence[str]) -> NDArray[np.float64]:
@@ -134,19 +131,18 @@ def corrected(family: Mapping[str, Comparison]) -> dict[str, Comparison]:
     }
 
 
-def _present(
+def _difference(
     first_Q: NDArray[np.float64], second_Q: NDArray[np.float64], clusters: Sequence[str]
-) -> NDArray[np.bool_]:
-    """[Q] which queries have a value."""
+) -> NDArray[np.float64]:
+    """[Q] first minus second, NaN where neither has a value."""
     if not len(first_Q) == len(second_Q) == len(clusters):
         raise ValueError(
             f"{len(first_Q)} and {len(second_Q)} values of {len(clusters)} queries: expected one"
             " value a query of each system"
         )
-    present_Q = ~np.isnan(first_Q)
-    if not np.array_equal(present_Q, ~np.isnan(second_Q)):
+    if not np.array_equal(np.isnan(first_Q), np.isnan(second_Q)):
         raise ValueError("a query has a value of one system alone")
-    return present_Q
+    return np.asarray(first_Q, dtype=np.float64) - second_Q
 
 
 def _outcomes(

@@ -110,9 +110,7 @@ class RankedSet:
     def _own_N(self) -> NDArray[np.bool_]:
         """Whether each relevant passage is in its query's language."""
         query_N, _, language_N = self._relevant
-        column_of = {lang: column for column, lang in enumerate(self.languages)}
-        own_Q = np.array([column_of.get(query.lang, -1) for query in self.queries])
-        own_N: NDArray[np.bool_] = own_Q[query_N] == language_N
+        own_N: NDArray[np.bool_] = self.own_column_Q[query_N] == language_N
         return own_N
 
     @cached_property
@@ -127,6 +125,25 @@ class RankedSet:
         """[Q] value over the whole pool."""
         return measure_values(self.pool, measure)
 
+    @cached_property
+    def first_rank_Q(self) -> NDArray[np.int64]:
+        """[Q] rank of the first relevant passage over the whole pool; UNRANKED without one."""
+        first_Q = np.full(len(self.queries), UNRANKED)
+        relevant = self.pool.relevant
+        np.minimum.at(first_Q, relevant.query_N, relevant.rank_N)
+        return first_Q
+
+    @cached_property
+    def own_column_Q(self) -> NDArray[np.int64]:
+        """[Q] index of each query's language among the passage languages, -1 if it is none."""
+        column_of = {lang: column for column, lang in enumerate(self.languages)}
+        return np.array([column_of.get(query.lang, -1) for query in self.queries], dtype=np.int64)
+
+    def values_QL(self, measure: Measure) -> NDArray[np.float64]:
+        """[Q, L] value with the corpus restricted to a language; NaN where nothing is relevant."""
+        value_QL = measure_values(self.by_language, measure).reshape(self.relevant_QL.shape)
+        return np.where(self.relevant_QL > 0, value_QL, np.nan)
+
     def means_by_pair(
         self, measures: Mapping[str, Measure]
     ) -> dict[tuple[str, str], dict[str, float | int]]:
@@ -134,10 +151,7 @@ class RankedSet:
 
         A query without a relevant passage in a language is left out of that pair.
         """
-        by_name = {
-            name: measure_values(self.by_language, measure).reshape(self.relevant_QL.shape)
-            for name, measure in measures.items()
-        }
+        by_name = {name: self.values_QL(measure) for name, measure in measures.items()}
         table: dict[tuple[str, str], dict[str, float | int]] = {}
         for query_lang, index in self.queries_of.items():
             for column, passage_lang in enumerate(self.languages):
@@ -166,11 +180,8 @@ class RankedSet:
 
     def own_language(self, *tables_QL: NDArray[np.float64]) -> list[float | None]:
         """Mean of each table over the entries of each query's own language; None without any."""
-        column_of = {lang: column for column, lang in enumerate(self.languages)}
-        own = [
-            (row, column_of[q.lang]) for row, q in enumerate(self.queries) if q.lang in column_of
-        ]
-        if not own:
+        row_N = np.flatnonzero(self.own_column_Q >= 0)
+        if not len(row_N):
             return [None] * len(tables_QL)
-        row_N, column_N = np.array(own).T
+        column_N = self.own_column_Q[row_N]
         return [float(table_QL[row_N, column_N].mean()) for table_QL in tables_QL]

@@ -5,7 +5,8 @@ Legend of array suffixes: Q queries, C clusters of them, M measures, B resamples
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,40 @@ def cluster_intervals(
     sums_CM, sizes_C = cluster_sums(values_QM, clusters)
     means_BM = resampled_means(sums_CM, sizes_C, resamples, np.random.default_rng(seed))
     return percentile_intervals(means_BM, level=level)
+
+
+def column_intervals(
+    columns: Mapping[str, NDArray[np.float64]],
+    clusters: Sequence[str],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    weight_Q: NDArray[np.float64] | None = None,
+) -> dict[str, list[float]]:
+    """`cluster_intervals` of named columns, each over the queries that have a value (no NaN).
+
+    A column without any value is left out. Columns over the same queries share their resamples.
+    """
+    found: dict[str, list[float]] = {}
+    for rows, names in by_queries(columns).items():
+        index = np.frombuffer(rows, dtype=np.int64)
+        values_QM = np.stack([columns[name][index] for name in names], axis=1)
+        some = [clusters[row] for row in index.tolist()]
+        weight = None if weight_Q is None else weight_Q[index]
+        sums_CM, sizes_C = cluster_sums(values_QM, some, weight)
+        means_BM = resampled_means(sums_CM, sizes_C, resamples, np.random.default_rng(seed))
+        found |= dict(zip(names, percentile_intervals(means_BM).tolist(), strict=True))
+    return {name: found[name] for name in columns if name in found}
+
+
+def by_queries(columns: Mapping[str, NDArray[np.float64]]) -> dict[bytes, list[str]]:
+    """Names of the columns with a value in the same queries, by the bytes of these' int64 rows."""
+    groups: dict[bytes, list[str]] = defaultdict(list)
+    for name, value_Q in columns.items():
+        rows = np.flatnonzero(~np.isnan(value_Q)).astype(np.int64)
+        if len(rows):
+            groups[rows.tobytes()].append(name)
+    return groups
 
 
 def percentile_intervals(
@@ -124,7 +159,8 @@ def cluster_sums(
     sums_CM = np.zeros((len(index), values_QM.shape[1]))
     weight_Q = np.ones(len(cluster_Q)) if weight_Q is None else weight_Q
     np.add.at(sums_CM, cluster_Q, values_QM * weight_Q[:, None])
-    return sums_CM, np.bincount(cluster_Q, weights=weight_Q, minlength=len(index))
+    sizes_C = np.bincount(cluster_Q, weights=weight_Q, minlength=len(index))
+    return sums_CM, sizes_C.astype(np.float64, copy=False)
 
 
 def resampled_means(

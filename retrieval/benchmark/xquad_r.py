@@ -6,20 +6,19 @@ Monolingual (Mo.), cross-lingual (Cr.) and multilingual (Mul.) retrieval, as in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from retrieval.evaluation import rank_query_set
+from retrieval.evaluation import Evaluation, VectorRanker, evaluate
 from retrieval.formats.lareqa import LareqaSet, is_xquad_r, read_lareqa
 from retrieval.metrics.measure import Measure
 from retrieval.metrics.ranked import RankedSet
-from retrieval.types import Query
-from retrieval.vectors import score_blocks
+from retrieval.types import Passage, QuerySet
 
 PROTOCOL = "xquad-r"
 
@@ -55,77 +54,71 @@ class TextEncoder(Protocol):
         ...
 
 
-class VectorRanker:
-    """Exact scores of queries and passages that are encoded already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmarked:
+    """A protocol's figures, and the evaluation they come from.
 
-    search_s: seconds that the scores given out so far have taken.
+    figures: the protocol's JSON object. evaluation: of the pool of all languages.
+    ranker, passages, query_set: what was ranked, for runs and for the hits of a report.
     """
 
-    def __init__(
-        self,
-        *,
-        passage_ids: Sequence[str],
-        passage_languages: Sequence[str],
-        passages_PD: NDArray[np.float32],
-        query_ids: Sequence[str],
-        queries_QD: NDArray[np.float32],
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self.passage_ids = passage_ids
-        self.passage_languages = passage_languages
-        self.search_s = 0.0
-        self._passages_PD = passages_PD
-        self._queries_QD = queries_QD
-        self._row_of = {identifier: row for row, identifier in enumerate(query_ids)}
-        self._clock = clock
+    figures: Figures
+    evaluation: Evaluation
+    ranker: VectorRanker
+    passages: Sequence[Passage]
+    query_set: QuerySet
 
-    def score_blocks(
-        self, queries: Sequence[Query], *, progress: bool = False
-    ) -> Iterator[NDArray[np.float32]]:
-        """Blocks [q, P] with the float32 scores of every passage by row."""
-        rows = np.array([self._row_of[query.id] for query in queries], dtype=np.int64)
-        blocks = score_blocks(self._queries_QD[rows], self._passages_PD)
-        with tqdm(
-            total=len(rows), unit="query", disable=None if progress else True, delay=1
-        ) as bar:
-            began = self._clock()
-            for block_QP in blocks:
-                self.search_s += self._clock() - began
-                yield block_QP
-                bar.update(len(block_QP))
-                began = self._clock()
+    def to_json(self) -> Figures:
+        """The protocol's figures, then the report with the value of every query."""
+        return {**self.evaluation.to_json(), **self.figures}
 
 
 def benchmark_xquad_r(
     data: Path,
     encoder: TextEncoder,
     *,
+    measures: Sequence[Measure] = (),
     progress: bool = False,
     clock: Callable[[], float] = time.perf_counter,
-) -> Figures:
-    """The protocol's report as a JSON object, for a folder of `LANG.json[.gz]`.
+) -> Benchmarked:
+    """The protocol for a folder of `LANG.json[.gz]`: exact search, full rankings.
 
-    Exact search, full rankings. Raises what `read_lareqa` raises.
+    measures: of the report, beside those of the protocol. Raises what `read_lareqa` raises.
     """
     lareqa = read_lareqa(data)
+    query_set = lareqa.query_set()
     began = clock()
     ranker = _encoded(lareqa, encoder, progress=progress)
     encoded = clock()
-    ranked = rank_query_set(lareqa.query_set(), ranker, progress=progress)
+    evaluation = evaluate(
+        query_set,
+        ranker,
+        corpus=data.name,
+        version="",
+        encoder=encoder.fingerprint,
+        measures=(*POOLED.values(), *RESTRICTED.values(), *measures),
+        progress=progress,
+    )
     figures: Figures = {
         "protocol": PROTOCOL,
         "mode": "dense",
         "encoder": {"path": encoder.path, "fingerprint": encoder.fingerprint},
         "counts": lareqa.counts,
         "published_counts": is_xquad_r(lareqa),
-        **protocol_figures(ranked),
+        **protocol_figures(evaluation.ranked),
     }
     figures["seconds"] = {
         "encode": encoded - began,
         "search": ranker.search_s,
         "measure": clock() - encoded - ranker.search_s,
     }
-    return figures
+    return Benchmarked(
+        figures=figures,
+        evaluation=evaluation,
+        ranker=ranker,
+        passages=lareqa.passages,
+        query_set=query_set,
+    )
 
 
 def protocol_figures(ranked: RankedSet) -> Figures:
