@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.errors import BadInput
 from retrieval.evaluation.per_query import RANK_DISTANCE, PerQuery, View
-from retrieval.metrics.comparison import Columns, Comparison, compare_columns, corrected
-from retrieval.metrics.statistics import COMPARISON_RESAMPLES
+from retrieval.metrics.comparison import Comparison, compare_columns, corrected
+from retrieval.metrics.statistics import COMPARISON_RESAMPLES, Columns
 
 Column = tuple[str, str]
 """(view, measure)."""
+
+_SEPARATOR = "\t"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +62,15 @@ def compare_per_query(first: PerQuery, second: PerQuery, *, seed: int = 0) -> Pa
 
     Raises BadInput where the queries are not the same, or nothing can be compared.
     """
-    aligned = _aligned(second, first)
-    weights = {name: view.weight_Q for name, view in first.views.items() if name in second.views}
+    ours, theirs, weights = _columns(first, _aligned(second, first))
+    found = compare_columns(ours, theirs, first.clusters, seed=seed, weights=weights)
     overall: dict[Column, Comparison] = {}
-    by_language: dict[Column, Mapping[str, Comparison]] = {}
-    for name, weight_Q in weights.items():
-        pair = _shared(first.views[name].values, aligned[name].values)
-        found = compare_columns(pair[0], pair[1], first.clusters, seed=seed, weight_Q=weight_Q)
-        overall |= {(name, measure): comparison for measure, comparison in found.items()}
-        ours, theirs = (_by_language(columns, first.languages) for columns in pair)
-        families = compare_columns(ours, theirs, first.clusters, seed=seed, weight_Q=weight_Q)
-        by_language |= {(name, measure): _family(families, measure) for measure in pair[0]}
+    by_language: dict[Column, dict[str, Comparison]] = {}
+    for (view, measure, lang), comparison in _oriented(found):
+        if lang:
+            by_language.setdefault((view, measure), {})[lang] = comparison
+        else:
+            overall[view, measure] = comparison
     if not overall:
         raise BadInput("the two evaluations share no measure", fix="Evaluate both with one list.")
     return PairedComparison(
@@ -77,7 +78,7 @@ def compare_per_query(first: PerQuery, second: PerQuery, *, seed: int = 0) -> Pa
         n=len(first.ids),
         clusters=len(set(first.clusters)),
         overall=overall,
-        by_language=by_language,
+        by_language={column: corrected(family) for column, family in by_language.items()},
     )
 
 
@@ -103,37 +104,44 @@ def _aligned(other: PerQuery, model: PerQuery) -> dict[str, View]:
     }
 
 
-def _shared(first: Columns, second: Columns) -> tuple[Columns, Columns]:
-    """Columns of the measures that both have, over the queries with a value in both.
+def _columns(first: PerQuery, second: Mapping[str, View]) -> tuple[Columns, Columns, Columns]:
+    """Values of both, and weights, of every shared view and measure, whole and by language.
 
     A query can have a value in one alone where the corpora differ: with passages of a language
-    removed, no answer in it is left.
+    removed, no answer in it is left. Such a query is left out.
     """
-    names = [name for name in first if name in second]
-    alone = {name: np.isnan(first[name]) | np.isnan(second[name]) for name in names}
-    return (
-        {name: np.where(alone[name], np.nan, first[name]) for name in names},
-        {name: np.where(alone[name], np.nan, second[name]) for name in names},
-    )
+    ours: dict[str, NDArray[np.float64]] = {}
+    theirs: dict[str, NDArray[np.float64]] = {}
+    weights: dict[str, NDArray[np.float64]] = {}
+    language_Q = np.array(first.languages, dtype=object)
+    masks = {"": np.ones(len(language_Q), dtype=np.bool_)}
+    masks |= {lang: language_Q == lang for lang in sorted(set(first.languages))}
+    for view, measure in _shared(first.views, second):
+        our_Q, their_Q = first.views[view].values[measure], second[view].values[measure]
+        both_Q = ~np.isnan(our_Q) & ~np.isnan(their_Q)
+        for lang, mask_Q in masks.items():
+            name = _SEPARATOR.join((view, measure, lang))
+            ours[name] = np.where(both_Q & mask_Q, our_Q, np.nan)
+            theirs[name] = np.where(both_Q & mask_Q, their_Q, np.nan)
+            weights[name] = first.views[view].weight_Q
+    return ours, theirs, weights
 
 
-def _by_language(columns: Columns, languages: tuple[str, ...]) -> Columns:
-    """A column for each measure and language, named `measure language`."""
-    language_Q = np.array(languages, dtype=object)
-    return {
-        f"{name} {lang}": np.where(language_Q == lang, value_Q, np.nan)
-        for name, value_Q in columns.items()
-        for lang in sorted(set(languages))
-    }
+def _shared(first: Mapping[str, View], second: Mapping[str, View]) -> Iterator[Column]:
+    for view in first:
+        if view in second:
+            yield from ((view, m) for m in first[view].values if m in second[view].values)
 
 
-def _family(families: Mapping[str, Comparison], measure: str) -> dict[str, Comparison]:
-    family = {
-        name.rpartition(" ")[2]: comparison
-        for name, comparison in families.items()
-        if name.rpartition(" ")[0] == measure
-    }
-    return corrected(family)
+def _oriented(
+    found: Mapping[str, Comparison],
+) -> Iterator[tuple[tuple[str, str, str], Comparison]]:
+    """((view, measure, language or nothing), comparison in which a win is the better value)."""
+    for name, comparison in found.items():
+        view, measure, lang = name.split(_SEPARATOR)
+        if measure == RANK_DISTANCE:
+            comparison = replace(comparison, wins=comparison.losses, losses=comparison.wins)
+        yield (view, measure, lang), comparison
 
 
 def _nested(table: Mapping[Column, dict[str, object]]) -> dict[str, dict[str, object]]:

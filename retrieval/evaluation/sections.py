@@ -191,7 +191,8 @@ def _means(view: View, clusters: Sequence[str], *, seed: int) -> dict[str, Secti
     values = {
         name: np.where(view.weight_Q > 0, value_Q, np.nan) for name, value_Q in view.values.items()
     }
-    intervals = column_intervals(values, clusters, seed=seed, weight_Q=view.weight_Q)
+    weights = dict.fromkeys(values, view.weight_Q)
+    intervals = column_intervals(values, clusters, seed=seed, weights=weights)
     table: dict[str, Section] = {}
     for name, interval in intervals.items():
         there_Q = ~np.isnan(values[name])

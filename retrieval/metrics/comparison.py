@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from retrieval.metrics.statistics import (
     COMPARISON_RESAMPLES,
     LEVEL,
-    by_queries,
-    cluster_sums,
+    Columns,
+    clustered,
     detectable_difference,
     holm,
     percentile_intervals,
@@ -25,9 +25,6 @@ from retrieval.metrics.statistics import (
 
 MARGIN = 0.005
 """Within which a system is as good as another."""
-
-Columns = Mapping[str, NDArray[np.float64]]
-"""Name -> [Q] one value a query; NaN where the query has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +78,8 @@ def compare(
     if not np.isfinite(np.concatenate([first_Q, second_Q])).all():
         raise ValueError("a value is not finite")
     columns = {"value": first_Q}, {"value": second_Q}
-    found = compare_columns(*columns, clusters, seed=seed, resamples=resamples, weight_Q=weight_Q)
+    weights = None if weight_Q is None else {"value": weight_Q}
+    found = compare_columns(*columns, clusters, seed=seed, resamples=resamples, weights=weights)
     return found["value"]
 
 
@@ -92,24 +90,20 @@ def compare_columns(
     *,
     seed: int,
     resamples: int = COMPARISON_RESAMPLES,
-    weight_Q: NDArray[np.float64] | None = None,
+    weights: Columns | None = None,
 ) -> dict[str, Comparison]:
     """`compare` of every column that both have, over the queries with a value in it.
 
-    Columns over the same queries share their resamples, which is what makes hundreds of them cheap.
-    A column without any value is left out. Raises ValueError where the lengths differ, or a query
-    has a value of one system alone.
+    A column without any value is left out. weights: see `clustered`. Raises ValueError where the
+    lengths differ, or a query has a value of one system alone.
     """
     shared = [name for name in first if name in second]
     difference = {name: _difference(first[name], second[name], clusters) for name in shared}
     found: dict[str, Comparison] = {}
-    for rows, names in by_queries(difference).items():
-        index = np.frombuffer(rows, dtype=np.int64)
-        difference_QM = np.stack([difference[name][index] for name in names], axis=1)
-        some = [clusters[row] for row in index.tolist()]
-        weight = None if weight_Q is None else weight_Q[index]
-        outcome = _outcomes(difference_QM, some, weight, seed=seed, resamples=resamples)
-        found |= dict(zip(names, outcome, strict=True))
+    for names, sums_CM, sizes_CM in clustered(difference, clusters, weights):
+        tests = _tests(sums_CM, sizes_CM, seed=seed, resamples=resamples)
+        for m, name in enumerate(names):
+            found[name] = _comparison(difference[name], sums_CM[:, m], sizes_CM[:, m], tests, m)
     return {name: found[name] for name in shared if name in found}
 
 
@@ -145,38 +139,51 @@ def _difference(
     return np.asarray(first_Q, dtype=np.float64) - second_Q
 
 
-def _outcomes(
-    difference_QM: NDArray[np.float64],
-    clusters: Sequence[str],
-    weight_Q: NDArray[np.float64] | None,
-    *,
-    seed: int,
-    resamples: int,
-) -> list[Comparison]:
-    sums_CM, sizes_C = cluster_sums(difference_QM, clusters, weight_Q)
-    mean_M = sums_CM.sum(axis=0) / sizes_C.sum()
-    columns = difference_QM.shape[1]
-    if len(sizes_C) > 1:
-        means_BM = resampled_means(sums_CM, sizes_C, resamples, np.random.default_rng(seed))
-        interval_M = percentile_intervals(means_BM)
-        p_M = randomisation_p(sums_CM, seed=seed, resamples=resamples)
-        detectable_M = detectable_difference(sums_CM, sizes_C)
-    else:
-        interval_M = np.tile([-np.inf, np.inf], (columns, 1))
-        p_M, detectable_M = np.ones(columns), np.full(columns, np.inf)
-    signs_QM = np.sign(difference_QM).astype(np.int8)
-    return [
-        Comparison(
-            difference=float(mean_M[m]),
-            ci95=(float(interval_M[m, 0]), float(interval_M[m, 1])),
-            p=float(p_M[m]),
-            p_holm=float(p_M[m]),
-            wins=int(np.count_nonzero(signs_QM[:, m] > 0)),
-            ties=int(np.count_nonzero(signs_QM[:, m] == 0)),
-            losses=int(np.count_nonzero(signs_QM[:, m] < 0)),
-            n=len(difference_QM),
-            clusters=len(sizes_C),
-            detectable=float(detectable_M[m]),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tests:
+    """What resampling says of M columns: intervals [M, 2], p-values and detectable differences."""
+
+    interval_M: NDArray[np.float64]
+    p_M: NDArray[np.float64]
+    detectable_M: NDArray[np.float64]
+
+
+def _tests(
+    sums_CM: NDArray[np.float64], sizes_CM: NDArray[np.float64], *, seed: int, resamples: int
+) -> _Tests:
+    count, columns = sums_CM.shape
+    if count < 2:
+        return _Tests(
+            interval_M=np.tile([-np.inf, np.inf], (columns, 1)),
+            p_M=np.ones(columns),
+            detectable_M=np.full(columns, np.inf),
         )
-        for m in range(columns)
-    ]
+    means_BM = resampled_means(sums_CM, sizes_CM, resamples, np.random.default_rng(seed))
+    return _Tests(
+        interval_M=percentile_intervals(means_BM),
+        p_M=randomisation_p(sums_CM, seed=seed, resamples=resamples),
+        detectable_M=detectable_difference(sums_CM, sizes_CM),
+    )
+
+
+def _comparison(
+    difference_Q: NDArray[np.float64],
+    sum_C: NDArray[np.float64],
+    size_C: NDArray[np.float64],
+    tests: _Tests,
+    m: int,
+) -> Comparison:
+    low, high = tests.interval_M[m].tolist()
+    p = float(tests.p_M[m])
+    return Comparison(
+        difference=float(sum_C.sum() / size_C.sum()),
+        ci95=(low, high),
+        p=p,
+        p_holm=p,
+        wins=int(np.count_nonzero(difference_Q > 0)),
+        ties=int(np.count_nonzero(difference_Q == 0)),
+        losses=int(np.count_nonzero(difference_Q < 0)),
+        n=int(np.count_nonzero(~np.isnan(difference_Q))),
+        clusters=len(size_C),
+        detectable=float(tests.detectable_M[m]),
+    )

@@ -5,12 +5,14 @@ Legend of array suffixes: Q queries, C clusters of them, M measures, B resamples
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
+
+Columns = Mapping[str, NDArray[np.float64]]
+"""Name -> [Q] one value a query; NaN where the query has none."""
 
 RESAMPLES = 2000
 
@@ -41,43 +43,55 @@ def cluster_intervals(
     All columns share the resamples. Source: Efron and Tibshirani 1993, chapter 13; the mean of a
     resample is the ratio of its sums, as clusters differ in size.
     """
-    sums_CM, sizes_C = cluster_sums(values_QM, clusters)
-    means_BM = resampled_means(sums_CM, sizes_C, resamples, np.random.default_rng(seed))
+    columns = {str(m): values_QM[:, m] for m in range(values_QM.shape[1])}
+    ((_, sums_CM, sizes_CM),) = clustered(columns, clusters)
+    means_BM = resampled_means(sums_CM, sizes_CM, resamples, np.random.default_rng(seed))
     return percentile_intervals(means_BM, level=level)
 
 
 def column_intervals(
-    columns: Mapping[str, NDArray[np.float64]],
+    columns: Columns,
     clusters: Sequence[str],
     *,
     seed: int,
     resamples: int = RESAMPLES,
-    weight_Q: NDArray[np.float64] | None = None,
+    weights: Columns | None = None,
 ) -> dict[str, list[float]]:
     """`cluster_intervals` of named columns, each over the queries that have a value (no NaN).
 
-    A column without any value is left out. Columns over the same queries share their resamples.
+    A column without any value is left out. weights: see `clustered`.
     """
     found: dict[str, list[float]] = {}
-    for rows, names in by_queries(columns).items():
-        index = np.frombuffer(rows, dtype=np.int64)
-        values_QM = np.stack([columns[name][index] for name in names], axis=1)
-        some = [clusters[row] for row in index.tolist()]
-        weight = None if weight_Q is None else weight_Q[index]
-        sums_CM, sizes_C = cluster_sums(values_QM, some, weight)
-        means_BM = resampled_means(sums_CM, sizes_C, resamples, np.random.default_rng(seed))
+    for names, sums_CM, sizes_CM in clustered(columns, clusters, weights):
+        means_BM = resampled_means(sums_CM, sizes_CM, resamples, np.random.default_rng(seed))
         found |= dict(zip(names, percentile_intervals(means_BM).tolist(), strict=True))
     return {name: found[name] for name in columns if name in found}
 
 
-def by_queries(columns: Mapping[str, NDArray[np.float64]]) -> dict[bytes, list[str]]:
-    """Names of the columns with a value in the same queries, by the bytes of these' int64 rows."""
-    groups: dict[bytes, list[str]] = defaultdict(list)
+def clustered(
+    columns: Columns, clusters: Sequence[str], weights: Columns | None = None
+) -> Iterator[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]]:
+    """(names of M columns, sums_CM, sizes_CM) of columns with a value in the same C clusters.
+
+    sums_CM, sizes_CM: total value and number of queries of each cluster, clusters as first named.
+    NaN is no value; a column without any is left out. weights: how much each query counts in each
+    column, one by default. Columns that come together can share their resamples: that is what
+    makes hundreds of them cheap.
+    """
+    index = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
+    cluster_Q = np.array([index[name] for name in clusters], dtype=np.int64)
+    groups: dict[bytes, list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]] = {}
     for name, value_Q in columns.items():
-        rows = np.flatnonzero(~np.isnan(value_Q)).astype(np.int64)
-        if len(rows):
-            groups[rows.tobytes()].append(name)
-    return groups
+        there_Q = ~np.isnan(value_Q)
+        weight_Q = there_Q * (1.0 if weights is None else weights[name])
+        total_Q = np.where(there_Q, value_Q, 0.0) * weight_Q
+        sum_C, size_C = (_totals(cluster_Q, v_Q, len(index)) for v_Q in (total_Q, weight_Q))
+        some_C = size_C > 0
+        if some_C.any():
+            groups.setdefault(some_C.tobytes(), []).append((name, sum_C[some_C], size_C[some_C]))
+    for group in groups.values():
+        sums_CM, sizes_CM = (np.stack([entry[i] for entry in group], axis=1) for i in (1, 2))
+        yield [name for name, _, _ in group], sums_CM, sizes_CM
 
 
 def percentile_intervals(
@@ -114,20 +128,20 @@ def randomisation_p(
 
 
 def detectable_difference(
-    sums_CM: NDArray[np.float64], sizes_C: NDArray[np.float64]
+    sums_CM: NDArray[np.float64], sizes_CM: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """[M] smallest true difference that a two-sided test at level .05 finds with power .8.
 
-    sums_CM, sizes_C: sum of the differences and number of queries of each cluster, two or more.
+    sums_CM, sizes_CM: sum of the differences and number of queries of each cluster, two or more.
     (t_.975 + t_.8) * SE with C - 1 degrees of freedom, where SE = sqrt(C / (C - 1) * sum_C (sum_c -
     size_c * mean)^2) / n is the standard error of a mean over clusters. Source: Cohen 1988, and
     Cochran 1977, equation 2.39, for SE.
     """
     count = len(sums_CM)
-    residual_CM = sums_CM - np.outer(sizes_C, sums_CM.sum(axis=0) / sizes_C.sum())
+    residual_CM = sums_CM - sizes_CM * (sums_CM.sum(axis=0) / sizes_CM.sum(axis=0))
     squares_M = count / (count - 1) * (residual_CM**2).sum(axis=0)
     quantiles = float(stdtrit(count - 1, [1 - LEVEL / 2, POWER]).sum())
-    detectable_M: NDArray[np.float64] = quantiles * np.sqrt(squares_M) / sizes_C.sum()
+    detectable_M: NDArray[np.float64] = quantiles * np.sqrt(squares_M) / sizes_CM.sum(axis=0)
     return detectable_M
 
 
@@ -145,40 +159,29 @@ def holm(p_F: Sequence[float]) -> list[float]:
     return corrected
 
 
-def cluster_sums(
-    values_QM: NDArray[np.float64],
-    clusters: Sequence[str],
-    weight_Q: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """sums_CM, sizes_C: total values and number of queries of each cluster, as first named.
-
-    weight_Q: how much each query counts; one by default.
-    """
-    index = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
-    cluster_Q = np.array([index[name] for name in clusters], dtype=np.int64)
-    sums_CM = np.zeros((len(index), values_QM.shape[1]))
-    weight_Q = np.ones(len(cluster_Q)) if weight_Q is None else weight_Q
-    np.add.at(sums_CM, cluster_Q, values_QM * weight_Q[:, None])
-    sizes_C = np.bincount(cluster_Q, weights=weight_Q, minlength=len(index))
-    return sums_CM, sizes_C.astype(np.float64, copy=False)
-
-
 def resampled_means(
     sums_CM: NDArray[np.float64],
-    sizes_C: NDArray[np.float64],
+    sizes_CM: NDArray[np.float64],
     resamples: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """[B, M] means over as many clusters drawn with replacement, B times."""
-    count = len(sizes_C)
+    count = len(sums_CM)
     means: list[NDArray[np.float64]] = []
     for rows in _chunks(resamples, count):
         # One count over all rows: cluster c of row b is number b * count + c.
         drawn_BC = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
         times_BC = np.bincount(drawn_BC.ravel(), minlength=rows * count).reshape(rows, count)
         weights_BC = times_BC.astype(np.float64)
-        means.append((weights_BC @ sums_CM) / (weights_BC @ sizes_C)[:, None])
+        means.append((weights_BC @ sums_CM) / (weights_BC @ sizes_CM))
     return np.concatenate(means)
+
+
+def _totals(
+    cluster_Q: NDArray[np.int64], value_Q: NDArray[np.float64], clusters: int
+) -> NDArray[np.float64]:
+    total_C = np.bincount(cluster_Q, weights=value_Q, minlength=clusters)
+    return total_C.astype(np.float64, copy=False)
 
 
 def _chunks(resamples: int, clusters: int) -> Iterator[int]:

@@ -88,7 +88,7 @@ def test_the_randomisation_test_is_that_of_a_slow_version_with_the_same_draws() 
 def test_the_detectable_difference_is_found_with_the_power_it_names() -> None:
     rng = np.random.default_rng(5)
     sum_C = rng.normal(0, 1, 80)
-    (detectable,) = detectable_difference((sum_C - sum_C.mean())[:, None], np.ones(80))
+    (detectable,) = detectable_difference((sum_C - sum_C.mean())[:, None], np.ones((80, 1)))
     error = np.std(sum_C, ddof=1) / math.sqrt(80)
     quantiles = scipy.stats.t.ppf([0.975, 0.8], 79)
     assert detectable == pytest.approx(error * quantiles.sum())
