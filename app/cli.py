@@ -14,10 +14,13 @@ from typing import Annotated, NoReturn
 import orjson
 import typer
 
+from app.commands.benchmark import commands as benchmark_commands
+from app.commands.evaluate import evaluate
+from app.commands.options import EncoderOption
 from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
 from indexer.cli import app as index_commands
 from retrieval import errors
-from retrieval.formats.files import check_target, write_json
+from retrieval.formats.files import write_json
 
 app = typer.Typer(
     name="synglot",
@@ -27,13 +30,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-benchmark_commands = typer.Typer(help="Published protocols on public data.", no_args_is_help=True)
 app.add_typer(index_commands, name="index")
 app.add_typer(benchmark_commands, name="benchmark")
+app.command("evaluate")(evaluate)
 
-EncoderOption = Annotated[
-    str | None, typer.Option(metavar="PATH", help="Encoder folder or hub name.")
-]
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 
 # What `train` and `demo` need beyond the service.
@@ -139,74 +139,6 @@ def search(
         typer.echo(as_text(answer))
     if json:
         write_json(answer.model_dump(), json)
-
-
-@app.command()
-def evaluate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The corpus.")],
-    queries: Annotated[list[str], typer.Option(metavar="F", help="Query files; repeatable.")],
-    qrels: Annotated[
-        list[str] | None, typer.Option(metavar="F", help="Judgement files; repeatable.")
-    ] = None,
-    measures: Annotated[
-        str, typer.Option(help="Names separated by spaces.")
-    ] = "MRR@10 mAP nDCG@10 Recall@100",
-    layout: Annotated[
-        str | None, typer.Option("--format", help="beir, trec, miracl, lareqa or json.")
-    ] = None,
-    root: Root = DEFAULT_ROOT,
-    version: VersionOption = None,
-    encoder: EncoderOption = None,
-    run: Annotated[
-        Path | None, typer.Option(metavar="F", help="Write a TREC run (first 1,000 a query).")
-    ] = None,
-    json: Json = None,
-) -> None:
-    """Measure a query set on a corpus: the same code as the service's /evaluate.
-
-    Example: synglot evaluate demo --queries queries.jsonl --qrels qrels/test.tsv
-    """
-    from app.shell import evaluate_once, report_as_text
-
-    check_target(json)
-    check_target(run)
-    report = evaluate_once(
-        root,
-        name,
-        queries,
-        qrels or [],
-        measures=measures,
-        layout=layout,
-        version=version,
-        encoder=encoder,
-        run=run,
-    )
-    if json != "-":
-        typer.echo(report_as_text(report))
-    if json:
-        write_json(report, json)
-
-
-@benchmark_commands.command("xquad-r")
-def xquad_r(
-    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of LANG.json[.gz].")],
-    encoder: EncoderOption = None,
-    json: Json = None,
-) -> None:
-    """XQuAD-R (LAReQA): monolingual, cross-lingual and multilingual retrieval, exact search.
-
-    Example: synglot benchmark xquad-r --data lareqa/xquad-r --json figures.json
-    """
-    from app.shell import benchmark_as_text
-    from retrieval.benchmark import benchmark_xquad_r
-    from retrieval.encoder import COMPACT, Encoder
-
-    check_target(json)
-    figures = benchmark_xquad_r(data, Encoder.load(encoder or COMPACT), progress=True)
-    if json != "-":
-        typer.echo(benchmark_as_text(figures))
-    if json:
-        write_json(figures, json)
 
 
 @app.command()

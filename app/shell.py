@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from app import schemas
-from app.evaluations import parse_layout, parse_measures
 from app.routes.search import to_hit
 from retrieval.encoder import Encoder
-from retrieval.evaluation import Report, evaluate, rankings
-from retrieval.formats.files import expand_inputs
-from retrieval.formats.query_sets import read_query_set
-from retrieval.formats.runs import write_run
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
-from retrieval.types import QuerySet
 
-_QUERY_ENDINGS = (".jsonl", ".jsonl.gz", ".tsv", ".tsv.gz", ".json", ".json.gz", ".txt")
 _WIDTH = 100
 
 
@@ -63,43 +56,6 @@ def search_once(
     )
 
 
-def evaluate_once(
-    root: Path,
-    name: str,
-    queries: Sequence[str],
-    qrels: Sequence[str],
-    *,
-    measures: str,
-    layout: str | None,
-    version: str | None,
-    encoder: str | None,
-    run: Path | None,
-) -> Report:
-    """The report of a query set, a TREC run beside it where asked for."""
-    query_set = read_query_set(
-        expand_inputs(queries, endings=_QUERY_ENDINGS),
-        expand_inputs(qrels, endings=_QUERY_ENDINGS),
-        layout=parse_layout(layout),
-    )
-    chosen = parse_measures(measures)
-    searcher = open_searcher(root, name, version, encoder)
-    if run is not None:
-        _write_run(query_set, searcher, run)
-    return evaluate(
-        query_set,
-        searcher,
-        corpus=name,
-        version=searcher.version.id,
-        encoder=searcher.encoder.fingerprint,
-        measures=chosen,
-        progress=True,
-    ).report
-
-
-def _write_run(query_set: QuerySet, searcher: Searcher, path: Path) -> None:
-    write_run(rankings(query_set.queries, searcher, progress=True), path)
-
-
 def as_text(answer: schemas.SearchResponse) -> str:
     """Hits for a person."""
     lines = []
@@ -124,8 +80,15 @@ def report_as_text(report: Mapping[str, Any]) -> str:
     distance = report["language_bias"].get("rank_distance")
     if distance is not None:
         lines.append(f"  rank distance {distance:.0f}")
-    lines += [f"  note: {note}" for note in report["lint"]]
-    return "\n".join(lines)
+    lines += [f"  note: {_note(finding)}" for finding in report["lint"]]
+    return "\n".join(lines + comparison_lines(report))
+
+
+def _note(finding: Mapping[str, Any]) -> str:
+    place = finding["file"] or ""
+    place += f":{finding['line']}" if finding["line"] else ""
+    examples = ", ".join(finding["examples"])
+    return f"{finding['message']} ({examples}{', ' + place if place else ''}) [{finding['rule']}]"
 
 
 def benchmark_as_text(figures: Mapping[str, Any]) -> str:
@@ -140,7 +103,7 @@ def benchmark_as_text(figures: Mapping[str, Any]) -> str:
         )
         lines.append(f"  {name:<14} {shown}")
     lines += pair_table(figures["cross_lingual"]["by_pair"], "mAP")
-    return "\n".join(lines)
+    return "\n".join(lines + comparison_lines(figures))
 
 
 def pair_table(by_pair: Mapping[str, Mapping[str, float]], measure: str) -> list[str]:
@@ -157,3 +120,30 @@ def pair_table(by_pair: Mapping[str, Mapping[str, float]], measure: str) -> list
         shown = "".join(f"{'':>{width}}" if v is None else f"{v:>{width}.3f}" for v in cells)
         lines.append(f"  {row:<6}{shown}")
     return lines
+
+
+def comparison_lines(report: Mapping[str, Any]) -> list[str]:
+    """The comparison for a person: every view and measure, then the languages that differ."""
+    comparison = report.get("comparison")
+    if comparison is None:
+        return []
+    lines = [f"  against {_name(comparison['baseline'])}: difference, 95% interval, p"]
+    for view, measures in comparison["overall"].items():
+        for measure, entry in measures.items():
+            lines.append(f"  {view + ' ' + measure:<28} {_difference(entry)}")
+    return lines
+
+
+def _difference(entry: Mapping[str, Any]) -> str:
+    low, high = entry["ci95"]
+    digits = 4 if abs(entry["difference"]) < 10 else 1
+    return (
+        f"{entry['difference']:+.{digits}f}  [{low:+.{digits}f}, {high:+.{digits}f}]"
+        f"  p {entry['p']:.4f}  {entry['wins']}/{entry['ties']}/{entry['losses']} won/tied/lost"
+    )
+
+
+def _name(baseline: Mapping[str, Any]) -> str:
+    encoder = baseline["encoder"]
+    fingerprint = encoder.get("fingerprint") if isinstance(encoder, dict) else encoder
+    return f"{baseline['file']} ({baseline['corpus']} {baseline['version']}, {fingerprint})"

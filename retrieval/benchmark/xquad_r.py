@@ -60,6 +60,7 @@ class Benchmarked:
 
     figures: the protocol's JSON object. evaluation: of the pool of all languages.
     ranker, passages, query_set: what was ranked, for runs and for the hits of a report.
+    files: the data.
     """
 
     figures: Figures
@@ -67,6 +68,7 @@ class Benchmarked:
     ranker: VectorRanker
     passages: Sequence[Passage]
     query_set: QuerySet
+    files: Sequence[Path]
 
     def to_json(self) -> Figures:
         """The protocol's figures, then the report with the value of every query."""
@@ -78,6 +80,7 @@ def benchmark_xquad_r(
     encoder: TextEncoder,
     *,
     measures: Sequence[Measure] = (),
+    seed: int = 0,
     progress: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Benchmarked:
@@ -97,6 +100,7 @@ def benchmark_xquad_r(
         version="",
         encoder=encoder.fingerprint,
         measures=(*POOLED.values(), *RESTRICTED.values(), *measures),
+        seed=seed,
         progress=progress,
     )
     figures: Figures = {
@@ -118,6 +122,7 @@ def benchmark_xquad_r(
         ranker=ranker,
         passages=lareqa.passages,
         query_set=query_set,
+        files=[file.path for file in lareqa.files],
     )
 
 
@@ -156,20 +161,27 @@ def _encoded(lareqa: LareqaSet, encoder: TextEncoder, *, progress: bool) -> Vect
     )
 
 
-def _pooled(ranked: RankedSet) -> dict[str, dict[str, float | int]]:
-    columns = {name: ranked.values(measure) for name, measure in POOLED.items()}
-    columns["rank_distance"] = ranked.rank_distance_Q
-    by_name = {name: ranked.means_by_language(value_Q) for name, value_Q in columns.items()}
+def _pooled(ranked: RankedSet) -> dict[str, dict[str, float | int | None]]:
+    """Means of the questions of each language; the rank distance of those with several answers."""
+    by_name = {n: ranked.means_by_language(ranked.values(m)) for n, m in POOLED.items()}
+    distances = ranked.means_by_language(ranked.rank_distance_Q, ranked.several_Q)
     return {
-        lang: {"n": len(index), **{name: means[lang] for name, means in by_name.items()}}
+        lang: {
+            "n": len(index),
+            **{name: means[lang] for name, means in by_name.items()},
+            "rank_distance": distances.get(lang),
+        }
         for lang, index in ranked.queries_of.items()
     }
 
 
 def _macro(
-    table: Mapping[str, Mapping[str, float | int]], names: Sequence[str] | Mapping[str, Measure]
+    table: Mapping[str, Mapping[str, float | int | None]] | Mapping[str, Mapping[str, float | int]],
+    names: Sequence[str] | Mapping[str, Measure],
 ) -> dict[str, float | None]:
-    """Mean of each column over the rows; None where there are none (one language, no pairs)."""
-    if not table:
-        return dict.fromkeys(names)
-    return {name: float(np.mean([row[name] for row in table.values()])) for name in names}
+    """Mean of each column over the rows that have it; None where none has."""
+    columns = {name: [row[name] for row in table.values()] for name in names}
+    there = {
+        name: [value for value in column if value is not None] for name, column in columns.items()
+    }
+    return {name: float(np.mean(values)) if values else None for name, values in there.items()}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import BadInput, DuplicateId
 from retrieval.evaluation import sections
-from retrieval.evaluation.lint import lint
+from retrieval.evaluation.lint import check_strict, lint
 from retrieval.evaluation.per_query import PerQuery
 from retrieval.evaluation.rankers import Ranker
 from retrieval.formats.qrels import check_passages, check_queries
@@ -59,16 +59,20 @@ def evaluate(
     measures: Sequence[Measure] = DEFAULT_MEASURES,
     missing: int = 0,
     seed: int = 0,
+    strict: bool = False,
     progress: bool = False,
 ) -> Evaluation:
     """Measures of a query set over everything a ranker ranks, with the report of the JSON shape.
 
     corpus, version, encoder: names for the report; encoder may be any JSON value.
     missing: judged queries that the ranking leaves out (`RunRanker.missing`).
-    seed: of the bootstrap. Raises what `rank_query_set` raises.
+    seed: of the bootstrap. strict: a warning of the lint is an error.
+    Raises what `rank_query_set` raises.
     """
     measures = tuple(dict.fromkeys(measures))
     findings = lint(query_set, passage_ids=ranker.passage_ids)
+    if strict:
+        check_strict(findings)
     ranked = rank_query_set(query_set, ranker, progress=progress)
     per_query = PerQuery.of(ranked, measures)
     judged = sum(1 for judgements in query_set.qrels.values() if judgements)

@@ -111,8 +111,8 @@ def _plain_list(value_Q: NDArray[np.float64]) -> list[float | None]:
 
 def _pool(ranked: RankedSet, measures: Sequence[Measure]) -> View:
     values = {str(measure): ranked.values(measure) for measure in measures}
-    if ranked.parallel_Q.any():
-        values[RANK_DISTANCE] = np.where(ranked.parallel_Q, ranked.rank_distance_Q, np.nan)
+    if len(ranked.languages) > 1 and ranked.several_Q.any():
+        values[RANK_DISTANCE] = np.where(ranked.several_Q, ranked.rank_distance_Q, np.nan)
     return View(values=values, weight_Q=np.ones(len(ranked.queries)))
 
 

@@ -120,7 +120,7 @@ def language_bias(ranked: RankedSet) -> Section:
     """Empty for a pool of one language. Rank distance is over queries of two relevant passages."""
     if len(ranked.languages) < 2:
         return {}
-    distances = ranked.means_by_language(ranked.rank_distance_Q, ranked.relevant_QL.sum(axis=1) > 1)
+    distances = ranked.means_by_language(ranked.rank_distance_Q, ranked.several_Q)
     share_L = ranked.ranks.share_QL.mean(axis=0).tolist()
     relevant_L = ranked.relevant_share_QL.mean(axis=0).tolist()
     own, expected = ranked.own_language(ranked.ranks.share_QL, ranked.relevant_share_QL)

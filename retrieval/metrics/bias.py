@@ -58,15 +58,16 @@ def _share(
 
 
 def max_rank(
-    query_N: NDArray[np.int64], mid_N: NDArray[np.float64], *, queries: int
+    query_N: NDArray[np.int64], last_N: NDArray[np.int64], *, queries: int
 ) -> NDArray[np.float64]:
     """[Q] rank by which all relevant passages of each query have been found; 0.0 with none.
 
-    query_N: index of the query of each relevant passage. mid_N: their mid-ranks over the full pool.
+    query_N: index of the query of each relevant passage. last_N: the last ranks of their ties over
+    the full pool: no order of ties favours a language, and no rank is below the number found.
     Source: Max@R of arXiv 2604.05684; its Complete@k is 1 where this is at most k.
     """
     last_Q = np.zeros(queries)
-    np.maximum.at(last_Q, query_N, mid_N)
+    np.maximum.at(last_Q, query_N, last_N)
     return last_Q
 
 
@@ -79,7 +80,7 @@ def language_preference(
 ) -> NDArray[np.float64]:
     """[Q] 1.0 where the best-ranked relevant passage is in the query's language, 0.0 where not.
 
-    query_N, mid_N: as for `max_rank`. own_N: the passage is in its query's language.
+    query_N, mid_N: as for `rank_distance`. own_N: the passage is in its query's language.
     Passages tied for the best rank share it: k of them, j in the query's language, count j / k, the
     mean over all orders of the tie. NaN for a query that has no choice to make: its relevant
     passages are all, or none of them, in its language.

@@ -140,4 +140,5 @@ def _joined_ranks(parts: Sequence[Ranks]) -> Ranks:
     return Ranks(
         rank_N=np.concatenate([np.empty(0, np.int64)] + [part.rank_N for part in parts]),
         mid_N=np.concatenate([np.empty(0, np.float64)] + [part.mid_N for part in parts]),
+        last_N=np.concatenate([np.empty(0, np.int64)] + [part.last_N for part in parts]),
     )

@@ -60,14 +60,21 @@ class RankedSet:
         return rank_distance(query_N, mid_N, queries=len(self.queries))
 
     @cached_property
+    def several_Q(self) -> NDArray[np.bool_]:
+        """[Q] whether two passages are relevant: those that a rank distance is defined for."""
+        several_Q: NDArray[np.bool_] = self.relevant_QL.sum(axis=1) > 1
+        return several_Q
+
+    @cached_property
     def max_rank_Q(self) -> NDArray[np.float64]:
         """[Q] rank by which all relevant passages have been found."""
-        query_N, mid_N, _ = self._relevant
-        return max_rank(query_N, mid_N, queries=len(self.queries))
+        keep = self.relevance_N > 0
+        last_N = self.ranks.pool.last_N[keep]
+        return max_rank(self.query_N[keep], last_N, queries=len(self.queries))
 
     def complete_Q(self, *, cutoff: int) -> NDArray[np.bool_]:
         """[Q] whether all relevant passages are in the ranking, the last one within `cutoff`."""
-        # The mid-rank of what a short ranking leaves out can be within the cut-off in a small pool.
+        # In a small pool the last rank of what a ranking leaves out can be within the cut-off.
         left_out_N = (self.relevance_N > 0) & (self.ranks.pool.rank_N == UNRANKED)
         left_out_Q = np.bincount(self.query_N[left_out_N], minlength=len(self.queries))
         complete_Q: NDArray[np.bool_] = (left_out_Q == 0) & (self.max_rank_Q <= cutoff)

@@ -30,13 +30,15 @@ def precedence(ids: Sequence[str]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
-    """1-based ranks of N passages: in the total order, and the mean over their ties.
+    """1-based ranks of N passages: in the total order, and the mean and last over their ties.
 
-    rank_N: int64. mid_N: float64, the mean rank of all passages of the same score.
+    rank_N: int64. mid_N, last_N: the mean and the last rank of all passages of the same score,
+    float64 and int64.
     """
 
     rank_N: NDArray[np.int64]
     mid_N: NDArray[np.float64]
+    last_N: NDArray[np.int64]
 
 
 def count_ranks(
@@ -58,6 +60,7 @@ def count_ranks(
     """
     rank_N = np.empty(len(row_N), dtype=np.int64)
     mid_N = np.empty(len(row_N), dtype=np.float64)
+    last_N = np.empty(len(row_N), dtype=np.int64)
     starts = [0] * len(row_N) if start_N is None else start_N.tolist()
     stops = [scores_QP.shape[1]] * len(row_N) if stop_N is None else stop_N.tolist()
     pairs = zip(row_N.tolist(), column_N.tolist(), starts, stops, strict=True)
@@ -73,7 +76,8 @@ def count_ranks(
         if score == -np.inf:
             rank_N[n] = UNRANKED
         mid_N[n] = above + (tied + 1) / 2
-    return Ranks(rank_N=rank_N, mid_N=mid_N)
+        last_N[n] = above + tied
+    return Ranks(rank_N=rank_N, mid_N=mid_N, last_N=last_N)
 
 
 def kth_largest(scores_P: NDArray[np.float32], k: int) -> np.float32:
@@ -164,7 +168,10 @@ def measure_values(judged: JudgedRanks, measure: Measure) -> NDArray[np.float64]
 
 
 def judged_share(judged: JudgedRanks, cutoff: int) -> NDArray[np.float64]:
-    """[Q] share of the first `cutoff` passages that carry a judgement, of any relevance."""
+    """[Q] share of the first `cutoff` places that hold a judged passage, of any relevance.
+
+    A ranking that is shorter leaves places empty, as for P@k.
+    """
     return judged.total_Q(np.ones(len(judged.rank_N)), cutoff=cutoff) / cutoff
 
 

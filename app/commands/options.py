@@ -1,0 +1,43 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EncoderOption = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Encoder folder or hub name.")
+]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", metavar="F", help="Write the figures as one tidy table.")
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="F.html", help="Write a report to read offline or print."),
+]
+RunFile = Annotated[Path | None, typer.Option("--run", metavar="F", help="Write a TREC run.")]
+Compare = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OTHER.json",
+        help="Compare with an earlier evaluation of the same queries, saved with --json.",
+    ),
+]
+Gates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gate",
+        metavar="RULE",
+        help="Exit with 1 where a measure dropped against --compare, as in "
+        "'MRR@10 drop<=0.01 per language' (or overall); repeatable.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of resampling: the same seed gives the same intervals.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Treat what is doubtful about the query set as an error.")
+]
+Measures = Annotated[str, typer.Option(help="Names separated by spaces.")]
+
+DEFAULT_MEASURES = "MRR@10 mAP nDCG@10 Recall@100"
