@@ -53,12 +53,7 @@ class Wanted:
         """From options of the command line. Raises BadInput and its kin."""
         for target in (json, csv, report, run):
             check_target(target)
-        rules = tuple(GateRule.parse(rule) for rule in gates or ())
-        if rules and compare is None:
-            raise BadInput(
-                "a gate needs an earlier evaluation",
-                fix=f"Name its file: --compare OTHER.json --gate {EXAMPLE!r}.",
-            )
+        rules = parse_gates(gates, compare)
         return cls(
             json=json,
             csv=csv,
@@ -80,6 +75,17 @@ class Outcome:
     def passed(self) -> bool:
         """No gate failed."""
         return all(verdict.passed for verdict in self.verdicts)
+
+
+def parse_gates(gates: Sequence[str] | None, compare: Path | None) -> tuple[GateRule, ...]:
+    """Rules as given on the command line. Raises BadInput, also where nothing is compared."""
+    rules = tuple(GateRule.parse(rule) for rule in gates or ())
+    if rules and compare is None:
+        raise BadInput(
+            "a gate needs an earlier evaluation",
+            fix=f"Name its file: --compare OTHER.json --gate {EXAMPLE!r}.",
+        )
+    return rules
 
 
 def conclude(

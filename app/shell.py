@@ -128,10 +128,15 @@ def comparison_lines(report: Mapping[str, Any]) -> list[str]:
     if comparison is None:
         return []
     lines = [f"  against {_name(comparison['baseline'])}: difference, 95% interval, p"]
-    for view, measures in comparison["overall"].items():
-        for measure, entry in measures.items():
-            lines.append(f"  {view + ' ' + measure:<28} {_difference(entry)}")
-    return lines
+    return lines + _comparison_table(comparison)
+
+
+def _comparison_table(comparison: Mapping[str, Any]) -> list[str]:
+    return [
+        f"  {view + ' ' + measure:<28} {_difference(entry)}"
+        for view, measures in comparison["overall"].items()
+        for measure, entry in measures.items()
+    ]
 
 
 def _difference(entry: Mapping[str, Any]) -> str:
@@ -147,3 +152,52 @@ def _name(baseline: Mapping[str, Any]) -> str:
     encoder = baseline["encoder"]
     fingerprint = encoder.get("fingerprint") if isinstance(encoder, dict) else encoder
     return f"{baseline['file']} ({baseline['corpus']} {baseline['version']}, {fingerprint})"
+
+
+def miracl_as_text(report: Mapping[str, Any]) -> str:
+    """The figures of MIRACL's protocol for a person: a row a language, their mean last."""
+    names = list(report["macro"])
+    lines = [f"MIRACL, encoder {report['encoder']['fingerprint']}"]
+    lines.append("  " + " " * 6 + "".join(f"{name:>12}" for name in names) + "     n")
+    for lang, entry in report["by_language"].items():
+        cells = "".join(f"{entry[name]['mean']:>12.4f}" for name in names)
+        lines.append(f"  {lang:<6}{cells}  {entry[names[0]]['n']:>5,}")
+    lines.append("  mean  " + "".join(f"{report['macro'][name]:>12.4f}" for name in names))
+    lines += [f"  note: {_note(finding)}" for finding in report["lint"]]
+    return "\n".join(lines + comparison_lines(report))
+
+
+def domain_shift_as_text(report: Mapping[str, Any]) -> str:
+    """Levels, drops and the drops compared, for a person."""
+    sets = report["sets"]
+    lines = [
+        f"domain shift, {report['candidates']:,} passages a language in each pool: "
+        + ", ".join(f"{name} {found['queries']:,} queries" for name, found in sets.items())
+    ]
+    for name, found in report["strategies"].items():
+        for view in ("pool", "monolingual", "cross_lingual"):
+            for measure, entry in found.get(view, {}).items():
+                lines.append(f"  {name:<16} {view:<14} {measure:<14} {_shift(entry)}")
+    for pair, views in report["comparisons"].items():
+        for view, measures in views.items():
+            for measure, parts in measures.items():
+                lines.append(f"  {pair:<32} {view:<14} {measure:<14} {_drop(parts['drop'])}")
+    for name, comparison in report.get("comparison", {}).items():
+        lines.append(f"  {name}: out of domain, against the earlier result")
+        lines += _comparison_table(comparison)
+    return "\n".join(lines)
+
+
+def _shift(entry: Mapping[str, Any]) -> str:
+    inside, outside = entry["in_domain"]["mean"], entry["out_of_domain"]["mean"]
+    relative = entry["relative_drop"]
+    shown = "" if relative is None else f"  drop {100 * relative:.1f}%"
+    return f"in {inside:.4f}  out {outside:.4f}{shown}"
+
+
+def _drop(entry: Mapping[str, Any]) -> str:
+    low, high = entry["ci95"]
+    return (
+        f"difference of drops {entry['difference']:+.4f}  [{low:+.4f}, {high:+.4f}]"
+        f"  p {entry['p_holm']:.4f} (Holm)"
+    )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.errors import BadConfig, BadInput
+from retrieval.formats.configs import checked, expanded, read_mapping
 from training.strategies import Strategy, StrategyName
-
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 
 
 class _Section(BaseModel):
@@ -128,37 +125,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
     `${NAME}` and `${NAME:-default}` stand for environment variables. Raises BadConfig with the
     place of every mistake.
     """
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadInput(f"cannot read the configuration ({error.strerror})", path=path) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        raise BadConfig(f"broken YAML ({error})", path=path, line=line) from error
-    if not isinstance(raw, dict):
-        raise BadConfig(f"expected a mapping, found {type(raw).__name__}", path=path)
+    raw = read_mapping(path)
     for override in overrides:
         _apply(raw, override)
-    try:
-        expanded = _expand(raw, path)
-    except RecursionError as error:
-        raise BadConfig("an alias holds itself", path=path) from error
-    return parse_config(expanded, path=path)
+    return parse_config(expanded(raw, path), path=path)
 
 
 def parse_config(raw: object, *, path: Path | None = None) -> TrainingConfig:
     """A checked configuration. Raises BadConfig that lists every mistake."""
-    try:
-        return TrainingConfig.model_validate(raw)
-    except ValidationError as error:
-        mistakes = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r:.60}"
-            for e in error.errors()
-        )
-        raise BadConfig(
-            mistakes, path=path, fix="See the configurations in training/configs/."
-        ) from error
+    fix = "See the configurations in training/configs/."
+    return checked(TrainingConfig, raw, path=path, fix=fix)
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
@@ -175,20 +151,3 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         target[key] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise BadConfig(f"--set {override!r}: the value is not YAML") from error
-
-
-def _expand(value: Any, path: Path) -> Any:
-    if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: _variable(match, path), value)
-    if isinstance(value, list):
-        return [_expand(item, path) for item in value]
-    if isinstance(value, dict):
-        return {key: _expand(item, path) for key, item in value.items()}
-    return value
-
-
-def _variable(match: re.Match[str], path: Path) -> str:
-    found = os.environ.get(match["name"], match["default"])
-    if found is None:
-        raise BadConfig(f"the environment variable {match['name']} is not set", path=path)
-    return found

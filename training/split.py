@@ -1,41 +1,17 @@
-"""Held-out pages: a page is on one side of the split, whole, in every file it comes from."""
+"""Which items a configuration trains on, and which it holds out."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 
+from retrieval import held_out
 from retrieval.types import ParallelItem
 from training.config import Data
 
-# Files made from the same pages: `docs` has sections, `docs_par` paragraphs, `docs_doc` documents.
-_SIBLINGS = ("_par", "_doc")
-
-
-def family_of(source: str) -> str:
-    """The source without the ending that tells siblings made from the same pages apart."""
-    for ending in _SIBLINGS:
-        source = source.removesuffix(ending)
-    return source
-
-
-def page_of(item: ParallelItem) -> str | None:
-    """`family:page` for ids of the form `source:page#part`; None where the id names no page."""
-    name, hash_sign, _ = item.id.removeprefix(f"{item.source}:").partition("#")
-    return f"{family_of(item.source)}:{name}" if hash_sign else None
-
 
 def is_held_out(item: ParallelItem, data: Data) -> bool:
-    """Whether the item's page is among the `dev_share` kept for development.
-
-    By a hash of the page's name: the same pages whatever else is read. Items without a page, and
-    families in `whole_sources`, are never held out.
-    """
-    page = page_of(item)
-    if page is None or family_of(item.source) in data.whole_sources:
-        return False
-    number = int.from_bytes(hashlib.sha256(page.encode()).digest()[:8], "big")
-    return number < data.dev_share * 2.0**64
+    """Whether the item's page is among the `dev_share` kept for development."""
+    return held_out.is_held_out(item, share=data.dev_share, whole_sources=data.whole_sources)
 
 
 def chosen(items: Iterable[ParallelItem], data: Data) -> Iterator[ParallelItem]:

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from retrieval.benchmark.pools import PassagePool, TextEncoder
 from retrieval.evaluation import Evaluation, VectorRanker, evaluate
-from retrieval.formats.lareqa import LareqaSet, is_xquad_r, read_lareqa
+from retrieval.formats.lareqa import is_xquad_r, read_lareqa
 from retrieval.metrics.measure import Measure
 from retrieval.metrics.ranked import RankedSet
 from retrieval.types import Passage, QuerySet
@@ -30,28 +29,6 @@ POOLED = {name: Measure.parse(name) for name in ("mAP", "R@10", "MRR@10")}
 
 Figures = dict[str, object]
 """A JSON object of the benchmark's report."""
-
-
-class TextEncoder(Protocol):
-    """What turns texts into unit vectors: `retrieval.encoder.Encoder` is one."""
-
-    @property
-    def path(self) -> str:
-        """Where it was loaded from."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Its identity."""
-        ...
-
-    def encode_queries(self, texts: Sequence[str], *, progress: bool = ...) -> NDArray[np.float32]:
-        """Texts to [len(texts), dim] float32 rows of unit length."""
-        ...
-
-    def encode_passages(self, texts: Sequence[str], *, progress: bool = ...) -> NDArray[np.float32]:
-        """Texts to [len(texts), dim] float32 rows of unit length."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +68,8 @@ def benchmark_xquad_r(
     lareqa = read_lareqa(data)
     query_set = lareqa.query_set()
     began = clock()
-    ranker = _encoded(lareqa, encoder, progress=progress)
+    pool = PassagePool(query_set=query_set, passages=lareqa.passages)
+    ranker = pool.ranker(encoder, progress=progress)
     encoded = clock()
     evaluation = evaluate(
         query_set,
@@ -148,17 +126,6 @@ def protocol_figures(ranked: RankedSet) -> Figures:
             "by_language": by_language,
         },
     }
-
-
-def _encoded(lareqa: LareqaSet, encoder: TextEncoder, *, progress: bool) -> VectorRanker:
-    passages, queries = lareqa.passages, lareqa.query_set().queries
-    return VectorRanker(
-        passage_ids=[passage.id for passage in passages],
-        passage_languages=[passage.lang for passage in passages],
-        passages_PD=encoder.encode_passages([p.to_encode for p in passages], progress=progress),
-        query_ids=[query.id for query in queries],
-        queries_QD=encoder.encode_queries([query.text for query in queries], progress=progress),
-    )
 
 
 def _pooled(ranked: RankedSet) -> dict[str, dict[str, float | int | None]]:

@@ -41,7 +41,7 @@ class SavedEvaluation:
                 fix="Evaluate again: figures of two contracts cannot be compared.",
             )
         report = cast(dict[str, Any], root.value)
-        return cls(path=path, report=report, per_query=_per_query(root["per_query"]))
+        return cls(path=path, report=report, per_query=parse_per_query(root["per_query"]))
 
     def check_same_queries(self, report: Mapping[str, Any]) -> None:
         """Raises BadInput where the query sets or their judgements differ."""
@@ -54,7 +54,8 @@ class SavedEvaluation:
             )
 
 
-def _per_query(node: Node) -> PerQuery:
+def parse_per_query(node: Node) -> PerQuery:
+    """What `PerQuery.to_json` made. Raises MalformedFile."""
     ids = _texts(node["query"])
     count = len(ids)
     if len(set(ids)) != count:

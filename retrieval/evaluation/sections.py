@@ -43,7 +43,7 @@ def overall(
     ranked: RankedSet, per_query: PerQuery, measures: Sequence[Measure], *, seed: int
 ) -> Section:
     """`{"mean", "n", "ci95", "judged"?}` of each measure over all queries and the whole pool."""
-    table = _means(per_query.views[POOL], per_query.clusters, seed=seed)
+    table = mean_values(per_query.views[POOL], per_query.clusters, seed=seed)
     for measure in measures:
         if measure.cutoff is not None:
             judged = float(judged_share(ranked.pool, measure.cutoff).mean())
@@ -56,7 +56,7 @@ def by_language(per_query: PerQuery, *, seed: int) -> Section:
     language_Q = np.array(per_query.languages, dtype=object)
     view = per_query.views[POOL]
     return {
-        lang: _means(_some(view, language_Q == lang), per_query.clusters, seed=seed)
+        lang: mean_values(_some(view, language_Q == lang), per_query.clusters, seed=seed)
         for lang in sorted(set(per_query.languages))
     }
 
@@ -73,7 +73,7 @@ def protocols(per_query: PerQuery, *, seed: int) -> Section:
     views = {name: per_query.views.get(name) for name in (MONOLINGUAL, CROSS_LINGUAL)}
     views["multilingual"] = View(values=pool.values, weight_Q=macro_Q)
     return {
-        name: _means(view, per_query.clusters, seed=seed)
+        name: mean_values(view, per_query.clusters, seed=seed)
         for name, view in views.items()
         if view is not None
     }
@@ -163,13 +163,13 @@ def domains(per_query: PerQuery, *, seed: int) -> dict[str, Section]:
         languages = language_Q[inside_Q].tolist()
         weight_Q = np.zeros(len(domain_Q))
         weight_Q[inside_Q] = macro_weights(languages)
-        means = _means(
+        means = mean_values(
             _some(View(values=view.values, weight_Q=weight_Q), inside_Q),
             per_query.clusters,
             seed=seed,
         )
         by_lang = {
-            lang: _means(
+            lang: mean_values(
                 _some(view, inside_Q & (language_Q == lang)), per_query.clusters, seed=seed
             )
             for lang in sorted(set(languages))
@@ -186,7 +186,7 @@ def domains(per_query: PerQuery, *, seed: int) -> dict[str, Section]:
     return table
 
 
-def _means(view: View, clusters: Sequence[str], *, seed: int) -> dict[str, Section]:
+def mean_values(view: View, clusters: Sequence[str], *, seed: int) -> dict[str, Section]:
     """Column -> `{"mean", "n", "ci95"}` over the queries that have a value and a weight."""
     values = {
         name: np.where(view.weight_Q > 0, value_Q, np.nan) for name, value_Q in view.values.items()

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from retrieval.formats.parallel import read_parallel
+from retrieval.held_out import family_of, page_of
 from retrieval.types import ParallelItem
 from training.config import Data
-from training.split import chosen, family_of, is_held_out, page_of
+from training.split import chosen, is_held_out
 
 
 def item(identifier: str, source: str) -> ParallelItem:
