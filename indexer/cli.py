@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from indexer.build import BuildReport, build_corpus, choose_encoder
+from indexer.languages import Languages
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput, CorruptVersion
 from retrieval.formats.corpus import ENDINGS, read_corpus
@@ -48,6 +49,9 @@ def build(
     lang: Annotated[
         str, typer.Option(metavar="CODE", help="Language of passages that declare none.")
     ] = UNDECLARED,
+    detect: Annotated[
+        bool, typer.Option(help="Detect the language of passages that have none otherwise.")
+    ] = True,
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +71,7 @@ def build(
     A passage is a line such as
     {"id": "de-1", "text": "Der Bus fährt alle zehn Minuten.", "lang": "de"};
     BEIR, MIRACL, CSV, TSV, Parquet and LAReQA files are read, too, .gz and .zst included.
+    A language that nobody declares is detected; where it cannot be told, it stays und.
     Until the new version is complete, readers see the old one; it stays for a rollback.
 
     Example: synglot index build city --input passages.jsonl --lang de
@@ -75,16 +80,18 @@ def build(
     check_name(name)
     store = Store(root)
     paths = expand_inputs(inputs, endings=ENDINGS)
+    languages = Languages(detect=detect)
     report = build_corpus(
         name,
-        read_corpus(paths, default_lang=lang),
+        languages.of(read_corpus(paths, default_lang=lang)),
         store=store,
         encoder=Encoder.load(choose_encoder(store, name, encoder)),
         kind=kind,
         activate=activate,
         progress=True,
     )
-    _show(report.to_json(), _build_lines(report), json)
+    figures = report.to_json() | languages.to_json()
+    _show(figures, [*_build_lines(report), *languages.lines()], json)
 
 
 @app.command("list")

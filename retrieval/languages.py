@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from retrieval.errors import UnknownLanguage
 from retrieval.types import UNDECLARED
@@ -22,6 +23,44 @@ ISO_639_1 = frozenset(
         """,
     )
 )
+_TWO_LETTERS: Mapping[str, str] = dict(
+    re.findall(
+        r"(\w+):(\w+)",
+        """
+        aar:aa abk:ab ave:ae afr:af aka:ak amh:am arg:an ara:ar asm:as ava:av aym:ay aze:az
+        bak:ba bel:be bul:bg bis:bi bam:bm ben:bn bod:bo tib:bo bre:br bos:bs cat:ca che:ce
+        cha:ch cos:co cre:cr ces:cs cze:cs chu:cu chv:cv cym:cy wel:cy dan:da deu:de ger:de
+        div:dv dzo:dz ewe:ee ell:el gre:el eng:en epo:eo spa:es est:et baq:eu eus:eu fas:fa
+        per:fa ful:ff fin:fi fij:fj fao:fo fra:fr fre:fr fry:fy gle:ga gla:gd glg:gl grn:gn
+        guj:gu glv:gv hau:ha heb:he hin:hi hmo:ho hrv:hr hat:ht hun:hu arm:hy hye:hy her:hz
+        ina:ia ind:id ile:ie ibo:ig iii:ii ipk:ik ido:io ice:is isl:is ita:it iku:iu jpn:ja
+        jav:jv geo:ka kat:ka kon:kg kik:ki kua:kj kaz:kk kal:kl khm:km kan:kn kor:ko kau:kr
+        kas:ks kur:ku kom:kv cor:kw kir:ky lat:la ltz:lb lug:lg lim:li lin:ln lao:lo lit:lt
+        lub:lu lav:lv mlg:mg mah:mh mao:mi mri:mi mac:mk mkd:mk mal:ml mon:mn mar:mr may:ms
+        msa:ms mlt:mt bur:my mya:my nau:na nob:nb nde:nd nep:ne ndo:ng dut:nl nld:nl nno:nn
+        nor:no nbl:nr nav:nv nya:ny oci:oc oji:oj orm:om ori:or oss:os pan:pa pli:pi pol:pl
+        pus:ps por:pt que:qu roh:rm run:rn ron:ro rum:ro rus:ru kin:rw san:sa srd:sc snd:sd
+        sme:se sag:sg sin:si slk:sk slo:sk slv:sl smo:sm sna:sn som:so alb:sq sqi:sq srp:sr
+        ssw:ss sot:st sun:su swe:sv swa:sw tam:ta tel:te tgk:tg tha:th tir:ti tuk:tk tgl:tl
+        tsn:tn ton:to tur:tr tso:ts tat:tt twi:tw tah:ty uig:ug ukr:uk urd:ur uzb:uz ven:ve
+        vie:vi vol:vo wln:wa wol:wo xho:xh yid:yi yor:yo zha:za chi:zh zho:zh zul:zu
+        """,
+    )
+)
+"""ISO 639-3 and 639-2/B code -> ISO 639-1 code."""
+
+_MEMBERS: Mapping[str, str] = dict(
+    re.findall(
+        r"(\w+):(\w+)",
+        """
+        arb:ar ary:ar arz:ar apc:ar acm:ar aeb:ar azb:az azj:az ckb:ku cmn:zh ekk:et fil:tl fuv:ff
+        gaz:om gug:gn khk:mn kmr:ku lvs:lv nb:no nn:no npi:ne ory:or pbt:ps pes:fa plt:mg prs:fa
+        quy:qu quz:qu sdh:ku swh:sw uzn:uz uzs:uz wuu:zh ydd:yi yue:zh zsm:ms
+        """,
+    )
+)
+"""Members of macrolanguages whose texts the macrolanguage's code commonly names."""
+
 _THREE_LETTERS = re.compile(r"[a-z]{3}")
 _SUBTAG = re.compile(r"[A-Za-z]{4}|[A-Za-z]{2}|[0-9]{3}")
 
@@ -51,3 +90,15 @@ def parse_language(code: object) -> str:
             fix="Use an ISO 639-1 code such as 'de' or 'th', or leave the language out.",
         )
     return code
+
+
+def same_written(code: str) -> str:
+    """The one code for all that name the same written language; a code of its own stays as it is.
+
+    Script and region are left out (`zh-Hant` and `zh-TW` are `zh`), three letters become two where
+    there are two (`deu` and `ger` are `de`), and a member of a macrolanguage becomes it (`nb` and
+    `nn` are `no`, `cmn` is `zh`, `arz` is `ar`).
+    """
+    base = code.partition("-")[0]
+    two_letters = _TWO_LETTERS.get(base, base)
+    return _MEMBERS.get(two_letters, two_letters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ SHARE_CUTOFF = 10
 RANK_BINS = (1, 3, 10, 30, 100, 300, 1000, 10_000)
 """Last rank of each bin of the distribution of first relevant ranks; one more holds the rest."""
 
-Section = dict[str, object]
+Section = dict[str, Any]
 
 
 def measured(

@@ -73,6 +73,30 @@ def test_build_says_what_it_published(
     assert Store(tmp_path / "root").verify("city").counts.total == 3
 
 
+def test_build_detects_what_nobody_declared(
+    index: Index, corpus_file: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    build = ("build", "city", "--input", corpus_file, "--encoder", tiny_encoder)
+    result = index(*build, "--json", tmp_path / "figures.json")
+    assert "languages: de 1, en 1, th 1" in result.stdout
+    assert "detected: en 1; undetermined 0" in result.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["detected"] == {"en": 1}
+    assert figures["undetermined"] == 0
+    with Store(tmp_path / "root").open("city") as version:
+        declared, _, detected = version.passages
+    assert declared.metadata == {}
+    assert 0.5 < float(str(detected.metadata["lang_confidence"])) <= 1
+
+    figures = json.loads(index(*build, "--no-detect", "--json", "-").stdout)
+    assert figures["languages"] == {"de": 1, "th": 1, "und": 1}
+    assert (figures["detected"], figures["undetermined"]) == ({}, 1)
+
+    named = index(*build, "--lang", "fr")
+    assert "languages: de 1, fr 1, th 1" in named.stdout
+    assert "detected" not in named.stdout
+
+
 def test_inputs_are_files_folders_and_globs(
     index: Index, tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -113,7 +137,7 @@ def test_list_of_nothing_is_empty(index: Index) -> None:
 @pytest.mark.usefixtures("built")
 def test_show_describes_a_version(index: Index) -> None:
     described = json.loads(index("show", "city", "--json", "-").stdout)
-    assert described["counts"] == {"total": 3, "languages": {"de": 1, "th": 1, "und": 1}}
+    assert described["counts"] == {"total": 3, "languages": {"de": 1, "en": 1, "th": 1}}
     assert "3 passages" in index("show", "city", "--version", "v000001").stdout
     with pytest.raises(UnknownVersion):
         index("show", "city", "--version", "v000002")
