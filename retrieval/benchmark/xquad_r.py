@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ RESTRICTED = {name: Measure.parse(name) for name in ("mAP", "R@1", "MRR@10")}
 POOLED = {name: Measure.parse(name) for name in ("mAP", "R@10", "MRR@10")}
 """Measures over the pool of all languages (Mul.)."""
 
-Figures = dict[str, object]
+Figures = dict[str, Any]
 """A JSON object of the benchmark's report."""
 
 

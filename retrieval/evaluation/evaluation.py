@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as library_version
+from typing import Any
 
 import numpy as np
 import orjson
@@ -27,7 +28,7 @@ from retrieval.types import Qrels, Query, QuerySet
 CONTRACT = "synglot-1"
 """Version of the rules by which measures are computed; it changes when a figure would."""
 
-Report = dict[str, object]
+Report = dict[str, Any]
 """The JSON object of an evaluation."""
 
 

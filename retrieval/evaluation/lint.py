@@ -9,18 +9,16 @@ warning, one of the rules below; `--strict` makes every warning an error.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from retrieval.detection import Detector, contradicts
 from retrieval.errors import BadInput
 from retrieval.formats.qrels import LocatedQrels
 from retrieval.types import UNDECLARED, Place, Query, QuerySet
 
 EXAMPLES = 3
-
-Contradicts = Callable[[Sequence[Query]], Iterable[tuple[Query, str]]]
-"""Queries to those whose text is surely not in their declared language, with the one detected."""
 
 
 class Rule(StrEnum):
@@ -85,16 +83,8 @@ class Finding:
         }
 
 
-def lint(
-    query_set: QuerySet,
-    *,
-    passage_ids: Iterable[str] = (),
-    contradicts: Contradicts | None = None,
-) -> list[Finding]:
-    """Every rule that finds something, in the order of `Rule`.
-
-    passage_ids: of the corpus. contradicts: detector of languages; None leaves that rule out.
-    """
+def lint(query_set: QuerySet, *, passage_ids: Iterable[str] = ()) -> list[Finding]:
+    """Every rule that finds something, in the order of `Rule`. passage_ids: of the corpus."""
     passages = set(passage_ids)
     judged = [query for query in query_set.queries if query_set.qrels.get(query.id)]
     found: dict[Rule, list[tuple[str, Place | None]]] = {
@@ -107,7 +97,7 @@ def lint(
         Rule.UNICODE_TWINS: [*_query_twins(query_set), *((i, None) for i in twins(passages))],
         Rule.QUERY_IS_PASSAGE: _located(query_set, (q for q in judged if q.id in passages)),
         Rule.UNDECLARED_LANGUAGE: _located(query_set, (q for q in judged if q.lang == UNDECLARED)),
-        Rule.OTHER_LANGUAGE: list(_other_language(query_set, judged, contradicts)),
+        Rule.OTHER_LANGUAGE: list(_other_language(query_set, judged)),
     }
     return [_finding(rule, cases) for rule, cases in found.items() if cases]
 
@@ -176,8 +166,13 @@ def _query_twins(query_set: QuerySet) -> Iterator[tuple[str, Place | None]]:
 
 
 def _other_language(
-    query_set: QuerySet, judged: Sequence[Query], contradicts: Contradicts | None
+    query_set: QuerySet, judged: Sequence[Query]
 ) -> Iterator[tuple[str, Place | None]]:
     declared = [query for query in judged if query.lang != UNDECLARED]
-    for query, detected in contradicts(declared) if contradicts else ():
-        yield f"{query.id} ({query.lang}, reads as {detected})", query_set.places.get(query.id)
+    if not declared:
+        return
+    detected = Detector().detect([query.text for query in declared])
+    for query, found in zip(declared, detected, strict=True):
+        if contradicts(query.text, query.lang, found):
+            name = f"{query.id} ({query.lang}, reads as {found.lang})"
+            yield name, query_set.places.get(query.id)

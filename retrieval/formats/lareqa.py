@@ -90,9 +90,9 @@ class LareqaSet:
             for question, passages in file.answers.items():
                 answers[question].update(dict.fromkeys(passages, 1))
         queries = tuple(query for file in self.files for query in file.queries)
-        return QuerySet(
-            queries=queries, qrels={query.id: answers[query.group] for query in queries}
-        )
+        qrels = {query.id: answers[query.group] for query in queries}
+        places = {query.id: (file.path, None) for file in self.files for query in file.queries}
+        return QuerySet(queries=queries, qrels=qrels, places=places)
 
 
 def read_lareqa(source: Path | Iterable[Path]) -> LareqaSet:

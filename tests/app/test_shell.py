@@ -53,11 +53,20 @@ def test_a_report_shows_measures_with_their_intervals() -> None:
             "measures": {"MRR@10": {"mean": 0.5, "ci95": [0.4, 0.6], "n": 7}},
             "by_language_pair": {"de->de": {"n": 7, "MRR@10": 0.5}},
             "language_bias": {"rank_distance": 12.4},
-            "lint": ["3 queries declare no language"],
+            "lint": [
+                {
+                    "rule": "undeclared-language",
+                    "message": "3 judged queries declare no language",
+                    "examples": ["'a'", "'b'", "'c'"],
+                    "file": "queries.jsonl",
+                    "line": 4,
+                }
+            ],
         }
     )
     assert "0.5000  [0.4000, 0.6000]  n=7" in text
     assert "rank distance 12" in text
+    assert "3 judged queries declare no language ('a', 'b', 'c', queries.jsonl:4)" in text
     assert "note: 3 queries declare no language" in text
 
 

@@ -12,69 +12,27 @@ from numpy.typing import NDArray
 
 from retrieval.errors import BadInput, DanglingId, DuplicateId
 from retrieval.evaluation import (
-    Evaluation,
-    Ranker,
     RunRanker,
     evaluate,
-    lint,
     rank_query_set,
     rankings,
 )
 from retrieval.formats.runs import read_run, write_run
-from retrieval.metrics.measure import Measure, parse_measures
 from retrieval.types import Query, QuerySet, Scored
+from tests.retrieval.evaluation.table import (
+    MEASURES,
+    TREC_NAMES,
+    TableRanker,
+    evaluated,
+    query_set_of,
+)
 from tests.retrieval.metrics.oracle import (
     LANGUAGES,
-    Collection,
     mid_rank,
     random_collection,
     total_order,
     trec_eval,
 )
-
-TREC_NAMES = {"mAP": "map", "nDCG@10": "ndcg_cut_10", "Recall@30": "recall_30"}
-MEASURES = parse_measures("mAP nDCG@10 Recall@30 MRR@10")
-
-
-class TableRanker:
-    """A ranker over scores at hand, in blocks of `block` queries."""
-
-    def __init__(self, collection: Collection, *, block: int = 4) -> None:
-        self.passage_ids: Sequence[str] = collection.passages
-        self.passage_languages: Sequence[str] = collection.languages
-        self._scores_QP = collection.scores_QP
-        self._row_of = {name: row for row, name in enumerate(collection.queries)}
-        self._block = block
-
-    def score_blocks(
-        self,
-        queries: Sequence[Query],
-        *,
-        progress: bool = False,  # noqa: ARG002
-    ) -> Iterator[NDArray[np.float32]]:
-        rows = [self._row_of[query.id] for query in queries]
-        for start in range(0, len(rows), self._block):
-            yield self._scores_QP[rows[start : start + self._block]]
-
-
-def query_set_of(collection: Collection) -> QuerySet:
-    queries = tuple(
-        Query(
-            id=name,
-            text=f"text of {name}",
-            lang=LANGUAGES[index % 2],
-            domain=("law", "news", "")[index % 3],
-            group=f"group {index // 2}",
-        )
-        for index, name in enumerate(collection.queries)
-    )
-    return QuerySet(queries=queries, qrels=collection.qrels)
-
-
-def evaluated(query_set: QuerySet, ranker: Ranker, *, seed: int = 0) -> Evaluation:
-    return evaluate(
-        query_set, ranker, corpus="c", version="v1", encoder="e", measures=MEASURES, seed=seed
-    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -85,8 +43,8 @@ def test_values_over_the_pool_agree_with_trec_eval(seed: int) -> None:
     assert [query.id for query in found.queries] == list(collection.queries)
     for name, trec_name in TREC_NAMES.items():
         values = [expected[query][trec_name] for query in collection.queries]
-        np.testing.assert_allclose(found.values[name], values, atol=1e-6)
-        entry = found.report["measures"][name]  # type: ignore[index]
+        np.testing.assert_allclose(found.per_query.views["pool"].values[name], values, atol=1e-6)
+        entry = found.report["measures"][name]
         assert entry["mean"] == pytest.approx(fmean(values), abs=1e-6)
         assert entry["n"] == len(values)
         assert entry["ci95"][0] <= entry["mean"] <= entry["ci95"][1]
@@ -150,7 +108,8 @@ def test_bias_among_parallel_answers_is_that_of_sorted_rankings() -> None:
         own = [language_of[p] == query.lang for p in ranks]
         first = [language_of[p] == query.lang for p in ranks if ranks[p] == min(ranks.values())]
         if len({language_of[p] for p in ranks}) > 1:
-            furthest[query.lang].append(max(ranks.values()))
+            lowest = min(scores[p] for p in ranks)
+            furthest[query.lang].append(sum(score >= lowest for score in scores.values()))
         if any(own) and not all(own):
             preferred[query.lang].append(fmean(first))
             expected[query.lang].append(fmean(own))
@@ -232,7 +191,7 @@ def test_a_domain_has_macro_means_over_its_query_languages() -> None:
     domains = found.report["domains"]
     assert isinstance(domains, dict)
     assert list(domains) == ["law", "news"]
-    rows = [row for row in found.per_query() if row["domain"] == "law"]
+    rows = [row for row in found.per_query.rows() if row["domain"] == "law"]
     by_language = {
         lang: fmean(float(str(row["mAP"])) for row in rows if row["lang"] == lang)
         for lang in LANGUAGES[:2]
@@ -252,11 +211,15 @@ def test_the_report_has_the_fields_that_scripts_rely_on() -> None:
         "contract",
         "queries",
         "measures",
+        "by_language",
+        "protocols",
         "by_language_pair",
         "language_bias",
+        "first_rank",
         "domains",
         "lint",
         "seed",
+        "data",
         "versions",
     ]
     assert report["queries"] == {"judged": 25, "without_positives": 0, "missing": 0}
@@ -293,18 +256,10 @@ def test_queries_without_a_relevant_passage_are_excluded_and_counted() -> None:
     query_set = QuerySet(queries=query_set_of(collection).queries, qrels=qrels)
     found = evaluated(query_set, TableRanker(collection))
     assert found.report["queries"] == {"judged": 24, "without_positives": 1, "missing": 0}
-    assert len(found.values["mAP"]) == 23
-    assert found.report["lint"] == [
+    assert len(found.per_query.views["pool"].values["mAP"]) == 23
+    assert [finding["message"] for finding in found.report["lint"]] == [
         "1 queries have no judgement and are left out",
         "1 judged queries have no relevant passage and are left out",
-    ]
-
-
-def test_lint_tells_of_undeclared_languages_and_repeated_texts() -> None:
-    queries = (Query(id="1", text="a"), Query(id="2", text="a"))
-    assert lint(QuerySet(queries=queries, qrels={"1": {"p": 1}, "2": {"p": 1}})) == [
-        "2 judged queries declare no language",
-        "1 judged queries have the text of another one in their language",
     ]
 
 
@@ -344,7 +299,7 @@ def test_a_judged_query_that_a_run_leaves_out_scores_zero_and_is_counted() -> No
     expected = trec_eval(collection.qrels, plain, TREC_NAMES.values())
     for name, trec_name in TREC_NAMES.items():
         values = [expected.get(q, {}).get(trec_name, 0.0) for q in collection.queries]
-        np.testing.assert_allclose(found.values[name], values, atol=1e-6)
+        np.testing.assert_allclose(found.per_query.views["pool"].values[name], values, atol=1e-6)
 
 
 def test_a_run_that_names_an_unknown_passage_is_refused() -> None:
@@ -407,11 +362,11 @@ def test_scores_that_are_not_numbers_are_refused() -> None:
 def test_per_query_values_name_their_query() -> None:
     collection = random_collection(0)
     found = evaluated(query_set_of(collection), TableRanker(collection))
-    first = next(iter(found.per_query()))
+    first = next(iter(found.per_query.rows()))
     assert {key: first[key] for key in ("query", "lang", "domain", "group")} == {
         "query": "q0",
         "lang": "de",
         "domain": "law",
         "group": "group 0",
     }
-    assert first["mAP"] == found.ranked.values(Measure.parse("mAP"))[0]
+    assert first["mAP"] == found.ranked.values(MEASURES[0])[0]
