@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from retrieval.languages import same_written
 from retrieval.types import UNDECLARED
@@ -87,15 +89,14 @@ UNDETERMINED = Detected(lang=UNDECLARED, confidence=0.0)
 
 
 class Detector:
-    """Detects languages. Holds a model of 80 MB; the same text always gives the same answer.
+    """Detects languages; the same text always gives the same answer.
 
-    Nothing changes after construction: threads may share one. Nothing is ever downloaded.
+    Its model of 80 MB is read once a process, from the package: nothing is ever downloaded.
+    Nothing changes after construction: threads may share one.
     """
 
     def __init__(self) -> None:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-        self._model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        self._model = _model()
         self._codes = {
             label: code
             for label in self._model.labels
@@ -123,6 +124,13 @@ class Detector:
         if lang == _NO_LANGUAGE or confidence < _TELLING:
             return UNDETERMINED
         return Detected(lang=lang, confidence=confidence)
+
+
+@cache
+def _model() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def agrees(declared: str, detected: str) -> bool:
