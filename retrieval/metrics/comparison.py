@@ -158,7 +158,7 @@ def _tests(
             p_M=np.ones(columns),
             detectable_M=np.full(columns, np.inf),
         )
-    means_BM = resampled_means(sums_CM, sizes_CM, resamples, np.random.default_rng(seed))
+    means_BM = resampled_means(sums_CM, sizes_CM, resamples, seed)
     return _Tests(
         interval_M=percentile_intervals(means_BM),
         p_M=randomisation_p(sums_CM, seed=seed, resamples=resamples),

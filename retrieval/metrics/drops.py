@@ -56,7 +56,7 @@ def compare_drops(
     the data counted as one. Source: Efron and Tibshirani 1993, section 16.4, by shifting.
     """
     means = [
-        _resampled(paired, seed=[seed, place], resamples=resamples)
+        _resampled(paired, seed=(seed, place), resamples=resamples)
         for place, paired in enumerate((inside, outside))
     ]
     found: dict[str, DropComparison] = {}
@@ -68,14 +68,14 @@ def compare_drops(
 
 
 def _resampled(
-    paired: Paired, *, seed: list[int], resamples: int
+    paired: Paired, *, seed: tuple[int, int], resamples: int
 ) -> Mapping[str, tuple[float, NDArray[np.float64]]]:
     """Column -> (mean difference, [B] resampled ones)."""
     shared = [name for name in paired.first if name in paired.second]
     differences = {name: paired.first[name] - paired.second[name] for name in shared}
     found: dict[str, tuple[float, NDArray[np.float64]]] = {}
     for names, sums_CM, sizes_CM in clustered(differences, paired.clusters, paired.weights):
-        means_BM = resampled_means(sums_CM, sizes_CM, resamples, np.random.default_rng(seed))
+        means_BM = resampled_means(sums_CM, sizes_CM, resamples, seed)
         mean_M = sums_CM.sum(axis=0) / sizes_CM.sum(axis=0)
         found |= {name: (float(mean_M[m]), means_BM[:, m]) for m, name in enumerate(names)}
     return {name: found[name] for name in shared if name in found}

@@ -5,7 +5,8 @@ Legend of array suffixes: Q queries, C clusters of them, M measures, B resamples
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,12 @@ POWER = 0.8
 # Draws held at a time: as int64 and float64 arrays of 8 MB each, whatever the number of resamples.
 _CHUNK = 2**20
 
+# Counts of draws that are kept for the next table of the same clusters: 64 MB at most.
+_KEPT = 2**24
+
+Seed = int | tuple[int, ...]
+"""Of NumPy's generator."""
+
 
 def cluster_intervals(
     values_QM: NDArray[np.float64],
@@ -45,7 +52,7 @@ def cluster_intervals(
     """
     columns = {str(m): values_QM[:, m] for m in range(values_QM.shape[1])}
     ((_, sums_CM, sizes_CM),) = clustered(columns, clusters)
-    means_BM = resampled_means(sums_CM, sizes_CM, resamples, np.random.default_rng(seed))
+    means_BM = resampled_means(sums_CM, sizes_CM, resamples, seed)
     return percentile_intervals(means_BM, level=level)
 
 
@@ -63,7 +70,7 @@ def column_intervals(
     """
     found: dict[str, list[float]] = {}
     for names, sums_CM, sizes_CM in clustered(columns, clusters, weights):
-        means_BM = resampled_means(sums_CM, sizes_CM, resamples, np.random.default_rng(seed))
+        means_BM = resampled_means(sums_CM, sizes_CM, resamples, seed)
         found |= dict(zip(names, percentile_intervals(means_BM).tolist(), strict=True))
     return {name: found[name] for name in columns if name in found}
 
@@ -163,18 +170,39 @@ def resampled_means(
     sums_CM: NDArray[np.float64],
     sizes_CM: NDArray[np.float64],
     resamples: int,
-    rng: np.random.Generator,
+    seed: Seed,
 ) -> NDArray[np.float64]:
     """[B, M] means over as many clusters drawn with replacement, B times."""
-    count = len(sums_CM)
-    means: list[NDArray[np.float64]] = []
-    for rows in _chunks(resamples, count):
-        # One count over all rows: cluster c of row b is number b * count + c.
-        drawn_BC = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
-        times_BC = np.bincount(drawn_BC.ravel(), minlength=rows * count).reshape(rows, count)
-        weights_BC = times_BC.astype(np.float64)
-        means.append((weights_BC @ sums_CM) / (weights_BC @ sizes_CM))
-    return np.concatenate(means)
+    columns = sums_CM.shape[1]
+    both = np.concatenate([sums_CM, sizes_CM], axis=1)
+    totals = np.concatenate(
+        [times_BC.astype(np.float64) @ both for times_BC in _draws(len(both), resamples, seed)]
+    )
+    means_BM: NDArray[np.float64] = totals[:, :columns] / totals[:, columns:]
+    return means_BM
+
+
+def _draws(clusters: int, resamples: int, seed: Seed) -> Iterable[NDArray[np.uint16]]:
+    """How often each cluster is drawn, in blocks of resamples."""
+    if clusters * resamples > _KEPT:
+        return _draw(clusters, resamples, seed)
+    return _kept_draws(clusters, resamples, seed)
+
+
+# A report asks for the same draws for each of its tables.
+@lru_cache(maxsize=2)
+def _kept_draws(clusters: int, resamples: int, seed: Seed) -> tuple[NDArray[np.uint16], ...]:
+    return tuple(_draw(clusters, resamples, seed))
+
+
+def _draw(clusters: int, resamples: int, seed: Seed) -> Iterator[NDArray[np.uint16]]:
+    rng = np.random.default_rng(seed)
+    for rows in _chunks(resamples, clusters):
+        # One count over all rows: cluster c of row b is number b * clusters + c.
+        drawn_BC = rng.integers(0, clusters, (rows, clusters))
+        drawn_BC += clusters * np.arange(rows)[:, None]
+        times = np.bincount(drawn_BC.ravel(), minlength=rows * clusters)
+        yield times.reshape(rows, clusters).astype(np.uint16)
 
 
 def _totals(

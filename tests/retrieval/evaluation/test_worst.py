@@ -26,9 +26,8 @@ def test_the_worst_queries_come_first_with_what_was_found_instead() -> None:
         count=6,
         hits=3,
     )
-    values = dict(
-        zip(found.per_query.ids, found.per_query.views["pool"].values["mAP"], strict=True)
-    )
+    pool = found.per_query.views["pool"].values
+    values = dict(zip(found.per_query.ids, pool["mAP"], strict=True))
     assert [entry["value"] for entry in table] == sorted(values.values())[:6]
     for entry in table:
         query = str(entry["query"])
