@@ -1,0 +1,100 @@
+"""What a report says, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrieval.reports.compared import Outcome, Row, compared, overall_rows, tally
+from retrieval.reports.names import encoder_name
+
+Report = Mapping[str, Any]
+
+_NOT_MEASURES = frozenset({"n", "ci95", "by_language"})
+_OPTIONAL = {
+    "protocols": "monolingual, cross-lingual and multilingual protocols (all passages are in one language)",
+    "language_bias": "language bias (all passages are in one language)",
+    "comparison": "a comparison (no earlier evaluation was given)",
+    "gates": "gates (no rule was given)",
+    "worst": "the worst queries with their hits",
+    "domains": "domains (no query carries one)",
+    "index_loss": "the loss of an index (nothing was measured against exact search)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """title: of the page. languages: of the queries. headline: the first differences.
+
+    outcomes: how many figures of the comparison say what. failed: rules that are not kept.
+    missing: what the report does not hold, in words.
+    """
+
+    title: str
+    encoder: str
+    languages: Sequence[str]
+    baseline: str
+    headline: Sequence[Row]
+    outcomes: Mapping[Outcome, int]
+    gates: Sequence[Mapping[str, Any]]
+    failed: Sequence[str]
+    missing: Sequence[str]
+    ranks: Sequence[tuple[str, Mapping[str, Any]]]
+    protocol_measures: Sequence[str]
+    language_measures: Sequence[str]
+    domain_measures: Sequence[str]
+    index_recalls: Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def summary(report: Report) -> Summary:
+    """The lines at the head of the page."""
+    encoder = encoder_name(report.get("encoder"))
+    corpus = " ".join(str(report[key]) for key in ("corpus", "version") if report.get(key))
+    baseline = compared(report).get("baseline") or {}
+    rows = overall_rows(report)
+    gates = report.get("gates") or ()
+    return Summary(
+        title=f"{corpus or 'an unnamed corpus'} · {encoder}",
+        encoder=encoder,
+        languages=sorted(report.get("by_language") or {}),
+        baseline=_baseline_name(baseline) if rows else "",
+        headline=_headline(rows),
+        outcomes=tally(rows),
+        gates=gates,
+        failed=[str(gate["rule"]) for gate in gates if not gate["passed"]],
+        missing=[words for key, words in _OPTIONAL.items() if not report.get(key)],
+        ranks=_ranks(report.get("first_rank") or {}),
+        protocol_measures=_columns(report.get("protocols")),
+        language_measures=_columns(report.get("by_language")),
+        domain_measures=[
+            name for name in _columns(report.get("domains")) if name not in _NOT_MEASURES
+        ],
+        index_recalls=[
+            (key, entry)
+            for key, entry in (report.get("index_loss") or {}).items()
+            if key.startswith("recall@")
+        ],
+    )
+
+
+def _ranks(section: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The distribution over all queries, then by language."""
+    by_language = section.get("by_language") or {}
+    return [("all", section), *by_language.items()] if section else []
+
+
+def _columns(table: Mapping[str, Any] | None) -> list[str]:
+    """Every key that a row of a table has, in the order in which they are met."""
+    return list(dict.fromkeys(name for row in (table or {}).values() for name in row))
+
+
+def _headline(rows: Sequence[Row]) -> list[Row]:
+    """The first measure of every view."""
+    return list({row.view: row for row in reversed(rows)}.values())[::-1]
+
+
+def _baseline_name(baseline: Mapping[str, Any]) -> str:
+    name = encoder_name(baseline.get("encoder")) if baseline.get("encoder") else ""
+    file = str(baseline.get("file") or "")
+    return f"{name} ({file})" if name and file else name or file or "the other evaluation"
