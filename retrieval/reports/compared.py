@@ -91,7 +91,7 @@ def outcome_of(entry: Mapping[str, Any], *, less_is_better: bool) -> Outcome:
 def identities(report: Report) -> list[tuple[str, str, str]]:
     """(what, this, other) of everything that says what was measured."""
     baseline = compared(report).get("baseline") or {}
-    keys = ("corpus", "version", "encoder", "data", "versions", "seed", "contract", "file")
+    keys = ("corpus", "version", "encoder", "data", "versions", "seed", "file")
     this, other = (
         {name: text for key in keys for name, text in flat(key, source.get(key))}
         for source in (report, baseline)
@@ -107,6 +107,10 @@ def flat(name: str, value: object) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         if value:
             yield name, ", ".join(str(item) for item in value)
+    elif isinstance(value, bool):
+        yield name, "yes" if value else "no"
+    elif isinstance(value, float):
+        yield name, f"{value:.6g}"
     elif value is not None and value != "":
         yield name, str(value)
 

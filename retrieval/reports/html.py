@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from retrieval.formats.runs import replacing
-from retrieval.reports import compared, drawings, names, numbers
+from retrieval.reports import compared, drawings, names, numbers, palette
 from retrieval.reports.bias import bias_figures, language_shares
 from retrieval.reports.matrix import Matrix
 from retrieval.reports.provenance import provenance
@@ -69,8 +69,10 @@ def _environment() -> Environment:
         "change": numbers.change,
         "interval": numbers.interval,
         "count": numbers.count,
+        "gap": numbers.gap,
         "p": numbers.probability,
-        "short": numbers.short,
+        "median": numbers.median,
+        "score": numbers.score,
         "measure_name": names.measure_name,
         "measure_words": names.measure_words,
         "bias_words": names.bias_words,
@@ -81,5 +83,7 @@ def _environment() -> Environment:
         "VIEWS": names.VIEWS,
         "PROTOCOLS": names.PROTOCOLS,
         "Outcome": compared.Outcome,
+        "LIGHT": palette.colours(dark=False),
+        "DARK": palette.colours(dark=True),
     }
     return environment

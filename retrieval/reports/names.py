@@ -67,7 +67,9 @@ def measure_words(key: str) -> str:
     """One line on what a measure says; nothing for an unknown one."""
     kind, _, cutoff = key.partition("@")
     words = _EXPLAINED.get(kind, "")
-    return f"{words}; first {cutoff} passages" if words and cutoff else words
+    if not words or not cutoff:
+        return words
+    return f"{words}; " + ("first passage" if cutoff == "1" else f"first {cutoff} passages")
 
 
 def bias_words(key: str) -> str:

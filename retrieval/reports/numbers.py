@@ -10,7 +10,7 @@ from markupsafe import Markup
 NONE = "–"
 """What stands where there is no value."""
 
-_MINUS = "\N{MINUS SIGN}"
+MINUS = "\N{MINUS SIGN}"
 _RANKS = ("rank_distance", "max@r")
 
 
@@ -33,37 +33,44 @@ def in_ranks(measure: str) -> bool:
     return measure in _RANKS
 
 
-def text_of(value: float, measure: str, *, signed: bool = False) -> str:
-    """Three decimals, or whole ranks; a difference, `signed`, has one decimal more."""
+def text_of(value: float, measure: str, *, signed: bool = False, decimals: int = 3) -> str:
+    """A value rounded; fewer than ten ranks have one decimal, more have none."""
     if in_ranks(measure):
         decimals = 0 if abs(value) >= 10 else 1
-    else:
-        decimals = 4 if signed else 3
     text = f"{abs(value):,.{decimals}f}"
     if not float(text.replace(",", "")):
         return text
-    sign = _MINUS if value < 0 else "+" if signed else ""
+    sign = MINUS if value < 0 else "+" if signed else ""
     return sign + text
 
 
-def figure(value: object, measure: str = "", *, signed: bool = False) -> Markup:
-    """A mean, or with `signed` a difference, of a measure."""
+def figure(value: object, measure: str = "") -> Markup:
+    """A mean of a measure."""
     number = finite(value)
-    return _data(number, "" if number is None else text_of(number, measure, signed=signed))
+    return _data(number, "" if number is None else text_of(number, measure))
 
 
 def change(value: object, measure: str = "") -> Markup:
-    """A difference of a measure."""
-    return figure(value, measure, signed=True)
+    """A difference of a measure: with its sign, and one decimal more."""
+    number = finite(value)
+    text = "" if number is None else text_of(number, measure, signed=True, decimals=4)
+    return _data(number, text)
+
+
+def gap(value: object, measure: str = "") -> Markup:
+    """The size of a difference of a measure."""
+    number = finite(value)
+    return _data(number, "" if number is None else text_of(number, measure, decimals=4))
 
 
 def interval(ends: object, measure: str = "", *, signed: bool = False) -> Markup:
-    """`[low, high]`; an end that is missing has no bound."""
+    """`[low, high]`; without ends there is no interval."""
+    show = change if signed else figure
     low, high = bounds(ends)
     if low is None and high is None:
-        return Markup('<span class="none" title="too few clusters for an interval">no interval</span>')
-    return Markup("[{}, {}]").format(
-        figure(low, measure, signed=signed), figure(high, measure, signed=signed)
+        return Markup('<span class="none">no interval</span>')
+    return Markup('<span class="ends">[{}, {}]</span>').format(
+        show(low, measure), show(high, measure)
     )
 
 
@@ -81,13 +88,16 @@ def probability(value: object) -> Markup:
     return _data(number, "<0.0001" if number < 0.00005 else f"{number:.4f}")
 
 
-def short(value: object, decimals: int = 1) -> Markup:
-    """A number of its own unit, such as a median rank, a score or seconds."""
+def median(value: object) -> Markup:
+    """A rank that may lie half-way between two."""
     number = finite(value)
-    if number is None:
-        return _data(None, "")
-    text = f"{abs(number):,.{decimals}f}"
-    return _data(number, (_MINUS if number < 0 and float(text.replace(",", "")) else "") + text)
+    return _data(number, "" if number is None else f"{number:,.1f}".removesuffix(".0"))
+
+
+def score(value: object) -> Markup:
+    """A ranker's score, to four decimals."""
+    number = finite(value)
+    return _data(number, "" if number is None else text_of(number, "", decimals=4))
 
 
 def _data(value: float | None, text: str) -> Markup:

@@ -13,13 +13,13 @@ Report = Mapping[str, Any]
 
 _NOT_MEASURES = frozenset({"n", "ci95", "by_language"})
 _OPTIONAL = {
-    "protocols": "monolingual, cross-lingual and multilingual protocols (all passages are in one language)",
+    "protocols": "protocols and language matrix (all passages are in one language)",
     "language_bias": "language bias (all passages are in one language)",
     "comparison": "a comparison (no earlier evaluation was given)",
     "gates": "gates (no rule was given)",
     "worst": "the worst queries with their hits",
     "domains": "domains (no query carries one)",
-    "index_loss": "the loss of an index (nothing was measured against exact search)",
+    "index_loss": "the loss of an index (none was measured against exact search)",
 }
 
 

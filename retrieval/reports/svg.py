@@ -11,7 +11,10 @@ from markupsafe import Markup
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _REFERENCE = re.compile(r"#([^\s\")]+)")
 _FONT = re.compile(r"font-family:[^;]*;?\s*")
+_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _DROPPED = frozenset({"metadata", "style"})
+_PLACES = frozenset({"d", "x", "y", "width", "height", "transform"})
+_NO_TURN = "rotate(-0 "
 
 
 def inline_svg(
@@ -30,9 +33,25 @@ def inline_svg(
             node.remove(child)
         node.tag = _local(node.tag)
         node.attrib = _attributes(node.attrib, key, referenced, colours)
+    _prune(root)
     _name(root, key, title, description)
     text = ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
     return Markup(text)  # noqa: S704 - serialised, hence escaped
+
+
+def _prune(node: ElementTree.Element) -> None:
+    """Remove what draws nothing, and the spaces of the file's layout."""
+    for child in list(node):
+        _prune(child)
+        child.tail = None
+        if (child.tag in ("g", "defs") and not len(child)) or _is_invisible(child):
+            node.remove(child)
+    if node.tag != "text":
+        node.text = None
+
+
+def _is_invisible(node: ElementTree.Element) -> bool:
+    return node.tag == "path" and node.get("style") == "fill: none"
 
 
 def _name(root: ElementTree.Element, key: str, title: str, description: str) -> None:
@@ -63,6 +82,9 @@ def _attributes(
                 kept[local] = f"{key}-{value}"
         elif local == "href" or "url(" in value:
             kept[local] = _REFERENCE.sub(rf"#{key}-\1", value)
+        elif local in _PLACES:
+            if not value.startswith(_NO_TURN):
+                kept[local] = _DECIMALS.sub(r"\1", value)
         else:
             kept[local] = _coloured(_FONT.sub("", value), colours)
     return kept
