@@ -14,6 +14,7 @@ from retrieval.reports.compared import Outcome, Row, language_rows, overall_rows
 from retrieval.reports.matrix import Matrix
 from retrieval.reports.names import VIEWS, measure_name
 from retrieval.reports.numbers import bounds, finite
+from retrieval.reports.sheet import Label
 
 HEAT_MAPS = 4
 """Measures that are drawn as heat maps; the tables hold all."""
@@ -32,8 +33,8 @@ class HeatMap:
 
 
 def heat_maps(matrix: Matrix | None) -> list[HeatMap]:
-    """The first measures of a matrix; none where it is of one language alone."""
-    if matrix is None or len(matrix.rows) * len(matrix.columns) < 2:
+    """The first measures of a matrix; none where no language was searched with another."""
+    if matrix is None or not matrix.crosses:
         return []
     return [
         HeatMap(measure=measure, svg=_heat_map(matrix, measure, f"matrix-{place}"))
@@ -55,7 +56,7 @@ def by_language(report: Report) -> Markup | None:
         )
         for measure in measures
     ]
-    label = plots.Label(
+    label = Label(
         key="languages",
         title="Measures by query language",
         description=f"Means with 95% intervals of {len(table)} query languages.",
@@ -81,7 +82,7 @@ def first_ranks(report: Report) -> Markup | None:
         return None
     languages = section.get("by_language") or {}
     rows = {ALL: section, **(languages if len(languages) > 1 else {})}
-    label = plots.Label(
+    label = Label(
         key="ranks",
         title="Rank of the first relevant passage",
         description="Share of queries whose first relevant passage stands in each range of ranks.",
@@ -100,7 +101,7 @@ def shares(report: Report) -> Markup | None:
     if not found:
         return None
     names = (f"share of the first {found[0].key.partition('@')[2]}", "share of the relevant")
-    label = plots.Label(
+    label = Label(
         key="shares",
         title="Languages of the first passages",
         description="For each passage language, its share of the first passages and of the"
@@ -131,7 +132,7 @@ def bin_names(bins: Sequence[int | None]) -> list[str]:
 
 
 def _heat_map(matrix: Matrix, measure: str, key: str) -> Markup:
-    label = plots.Label(
+    label = Label(
         key=key,
         title=f"{measure_name(measure)} by query and passage language",
         description=f"{len(matrix.rows)} query languages down, {len(matrix.columns)} passage"
@@ -156,7 +157,7 @@ def _forest(view: str, rows: Sequence[Row], key: str) -> Markup:
                 less_is_better=any(row.less_is_better for row in found.values()),
             )
         )
-    label = plots.Label(
+    label = Label(
         key=key,
         title=f"Differences by query language: {VIEWS.get(view, view)}",
         description="Differences with 95% intervals; filled marks are told from chance.",

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from retrieval.errors import BadInput
 from retrieval.formats.runs import replacing
 from retrieval.reports import compared, drawings, names, numbers, palette
 from retrieval.reports.bias import bias_figures, language_shares
@@ -30,7 +31,10 @@ def render_html(report: Report) -> str:
     """The page of the JSON object of an evaluation; the same object gives the same bytes.
 
     A section whose figures the object does not have is left out, and named as left out.
+    Raises BadInput where it is no evaluation.
     """
+    if not report.get("measures"):
+        raise BadInput("there are no measures to report", fix="Give the JSON of an evaluation.")
     matrix = Matrix.of(report)
     return (
         _environment()

@@ -32,11 +32,19 @@ class Matrix:
             columns=tuple(sorted({passage for _, passage in entries})),
             measures=tuple(
                 dict.fromkeys(
-                    name for entry in entries.values() for name in entry if name not in _NOT_MEASURES
+                    name
+                    for entry in entries.values()
+                    for name in entry
+                    if name not in _NOT_MEASURES
                 )
             ),
             entries=entries,
         )
+
+    @property
+    def crosses(self) -> bool:
+        """Whether a query was searched for among passages of another language."""
+        return any(query != passage for query, passage in self.entries)
 
     def values(self, measure: str) -> list[list[float | None]]:
         """[rows][columns] of one measure."""

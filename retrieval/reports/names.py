@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 VIEWS = {
-    "pool": "All passages together",
+    "pool": "All passages",
     "monolingual": "Passages in the query's language",
     "cross_lingual": "Passages in each other language",
 }
 PROTOCOLS = {
-    "monolingual": ("Mo.", "monolingual", "passages in the query's own language; mean of languages"),
+    "monolingual": (
+        "Mo.",
+        "monolingual",
+        "passages in the query's own language; mean of languages",
+    ),
     "cross_lingual": (
         "Cr.",
         "cross-lingual",
@@ -31,25 +35,29 @@ _PREFIXES = {
     "recall@": "Recall of the exact first ",
 }
 _EXPLAINED = {
-    "mAP": "precision at each relevant passage, averaged over all of them: rewards finding every one early",
+    "mAP": "precision at each relevant passage, averaged over all of them: rewards finding every"
+    " one early",
     "AP": "as mAP, over the first passages alone",
-    "MRR": "1 divided by the rank of the first relevant passage: rewards one good answer at the top",
-    "nDCG": "gain of the relevant passages, less the lower they stand, against the best possible order",
+    "MRR": "1 divided by the rank of the first relevant passage: rewards one good answer on top",
+    "nDCG": "gain of the relevant passages, less the lower they stand, against the best order",
     "Recall": "share of the relevant passages that are found",
     "Success": "share of queries with at least one relevant passage found",
     "P": "share of the passages found that are relevant",
 }
 _BIAS = {
-    "rank_distance": "Places between a query's highest and lowest relevant passage. Near the number of relevant"
-    " passages, languages are mixed fairly; a large one means that some languages are found late.",
-    "same_language_share": "How much of the top is in the query's own language, beside the share of its relevant"
-    " passages that are. Above the expected share, the encoder prefers the query's language.",
-    "language_preference_rate": "How often the first of several parallel answers is the one in the query's"
-    " language, beside the rate of a ranking that knows no language.",
+    "rank_distance": "Places between a query's highest and lowest relevant passage. Near the number"
+    " of relevant passages, languages are mixed fairly; a large one means that some languages are"
+    " found late.",
+    "same_language_share": "How much of the top is in the query's own language, beside the share of"
+    " its relevant passages that are. Above the expected share, the encoder prefers the query's"
+    " language.",
+    "language_preference_rate": "How often the first of several parallel answers is the one in the"
+    " query's language, beside the rate of a ranking that knows no language.",
     "max@r": "Rank by which every parallel answer has been found; less is better.",
-    "complete": "Share of queries with every parallel answer among the first passages; more is better.",
-    "peer": "Probability of equal expected rank: 1 where passages of all languages rank alike, near 0 where"
-    " they do not. It needs two relevant passages in two languages.",
+    "complete": "Share of queries with every parallel answer among the first passages; more is"
+    " better.",
+    "peer": "Probability of equal expected rank: 1 where passages of all languages rank alike, near"
+    " 0 where they do not. It needs two relevant passages in two languages.",
 }
 
 

@@ -14,8 +14,28 @@ STEPS = 32
 
 # One order of lightness, hence of every kind of colour vision, away from the paper. In light it is
 # ColorBrewer's 9-class GnBu; in dark its hues from near the paper up.
-_LIGHT_RAMP = "f7fcf0 e0f3db ccebc5 a8ddb5 7bccc4 4eb3d3 2b8cbe 0868ac 084081".split()
-_DARK_RAMP = "1c2930 1d3844 1e4a5b 1f5e72 2b758a 4590a0 6cadb4 9ecbc8 d8ece2".split()
+_LIGHT_RAMP = [
+    "f7fcf0",
+    "e0f3db",
+    "ccebc5",
+    "a8ddb5",
+    "7bccc4",
+    "4eb3d3",
+    "2b8cbe",
+    "0868ac",
+    "084081",
+]
+_DARK_RAMP = [
+    "1c2930",
+    "1d3844",
+    "1e4a5b",
+    "1f5e72",
+    "2b758a",
+    "4590a0",
+    "6cadb4",
+    "9ecbc8",
+    "d8ece2",
+]
 
 _LIGHT = {
     "paper": "#fdfdfb",

@@ -1,38 +1,32 @@
-"""Drawings of a report, as SVG for a page: the one place that draws.
+"""Drawings of a report, as SVG for a page.
 
 Widths and heights are in CSS pixels; colours are those of `palette`.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
 from retrieval.reports import palette
 from retrieval.reports.numbers import MINUS, in_ranks, text_of
 from retrieval.reports.palette import Ink
-from retrieval.reports.svg import inline_svg
+from retrieval.reports.sheet import TEXT, Label, Sheet, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TEXT = 11.0
-_DPI = 72  # that of SVG: a point is a pixel
 _ROW = 22
 _CELL = 40
-_RIGHT = 14
 _LEGEND: dict[str, Any] = {
     "loc": "lower left",
     "bbox_to_anchor": (0, 1),
     "frameon": False,
-    "fontsize": _TEXT,
+    "fontsize": TEXT,
     "borderaxespad": 0.4,
     "borderpad": 0,
     "handlelength": 1.1,
@@ -41,17 +35,6 @@ _LEGEND: dict[str, Any] = {
     "columnspacing": 1.4,
     "labelcolor": Ink.TEXT,
 }
-# The library's settings are the process's: a drawing must not meet another one's.
-_LOCK = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """key: what a drawing's ids begin with. title, description: for those who cannot see it."""
-
-    key: str
-    title: str
-    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +69,8 @@ def heat_map(
     """Cells with their value, query language down, passage language across; None is no value."""
     top = _top([value for row in values for value in row])
     left = _left(rows) + 18
-    sheet = _Sheet(width=_CELL * len(columns), height=_CELL * len(rows), left=left, top=48)
-    with _drawn(label, sheet) as ((axes,), drawing):
+    sheet = Sheet(width=_CELL * len(columns), height=_CELL * len(rows), left=left, top=48)
+    with drawn(label, sheet) as ((axes,), drawing):
         for y, row in enumerate(values):
             for x, value in enumerate(row):
                 _cell(axes, x, y, value, top=top, measure=measure)
@@ -97,7 +80,7 @@ def heat_map(
         axes.xaxis.set_label_position("top")
         axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)
         axes.set_yticks([y + 0.5 for y in range(len(rows))], rows)
-        style: dict[str, Any] = {"color": Ink.MUTED, "fontsize": _TEXT}
+        style: dict[str, Any] = {"color": Ink.MUTED, "fontsize": TEXT}
         axes.set_xlabel("language of the passages", loc="left", labelpad=7, **style)
         axes.set_ylabel("language of the queries", loc="top", labelpad=7, **style)
     return drawing.markup
@@ -108,7 +91,7 @@ def forest(label: Label, panels: Sequence[Panel], *, rows: Sequence[str]) -> Mar
 
     A mark is filled where it is sure, hollow where not.
     """
-    sheet = _Sheet(
+    sheet = Sheet(
         width=len(panels) * 194 - 26,
         height=_ROW * len(rows),
         left=_left(rows),
@@ -117,7 +100,7 @@ def forest(label: Label, panels: Sequence[Panel], *, rows: Sequence[str]) -> Mar
         panels=len(panels),
         gap=26,
     )
-    with _drawn(label, sheet) as (all_axes, drawing):
+    with drawn(label, sheet) as (all_axes, drawing):
         for place, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
             _marks(axes, panel)
             _rows(axes, [""] * len(rows) if place else rows)
@@ -128,8 +111,8 @@ def stacked_shares(
     label: Label, counts: Sequence[Sequence[int]], *, rows: Sequence[str], parts: Sequence[str]
 ) -> Markup:
     """Each row a bar of length 1, divided by its counts; the last part is what was not found."""
-    sheet = _Sheet(width=680, height=26 * len(rows), left=_left(rows), top=50, bottom=24)
-    with _drawn(label, sheet) as ((axes,), drawing):
+    sheet = Sheet(width=680, height=26 * len(rows), left=_left(rows), top=50, bottom=24)
+    with drawn(label, sheet) as ((axes,), drawing):
         for y, row in enumerate(counts):
             _stack(axes, y, row)
         axes.set_xlim(0, 1)
@@ -153,8 +136,8 @@ def paired_bars(
         {"facecolor": Ink.FIRST, "edgecolor": Ink.FIRST},
         {"facecolor": "none", "edgecolor": Ink.SECOND},
     )
-    sheet = _Sheet(width=560, height=28 * len(rows), left=_left(rows), top=34, bottom=24)
-    with _drawn(label, sheet) as ((axes,), drawing):
+    sheet = Sheet(width=560, height=28 * len(rows), left=_left(rows), top=34, bottom=24)
+    with drawn(label, sheet) as ((axes,), drawing):
         for place, (values, look) in enumerate(zip((first, second), looks, strict=True)):
             heights = [y + (place - 0.5) * 0.38 for y in range(len(rows))]
             lengths = [value or 0.0 for value in values]
@@ -164,77 +147,6 @@ def paired_bars(
         axes.grid(axis="x", color=Ink.GRID, linewidth=0.8)
         axes.legend(**_LEGEND, ncols=2)
     return drawing.markup
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sheet:
-    """`width` x `height` pixels of axes in equal panels, with room around them."""
-
-    width: int
-    height: int
-    left: int
-    top: int
-    bottom: int = 12
-    panels: int = 1
-    gap: int = 0
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.width + self.left + _RIGHT, self.height + self.top + self.bottom
-
-    def boxes(self) -> Iterator[tuple[float, float, float, float]]:
-        """(left, bottom, width, height) of each panel, as shares of the whole."""
-        full_width, full_height = self.size
-        each = (self.width - self.gap * (self.panels - 1)) / self.panels
-        for panel in range(self.panels):
-            left = self.left + panel * (each + self.gap)
-            yield (
-                left / full_width,
-                self.bottom / full_height,
-                each / full_width,
-                self.height / full_height,
-            )
-
-
-@dataclass(slots=True)
-class _Drawing:
-    markup: Markup = field(default_factory=Markup)
-
-
-@contextmanager
-def _drawn(label: Label, sheet: _Sheet) -> Iterator[tuple[Sequence[Axes], _Drawing]]:
-    """Bare axes to draw on; once that is done, the drawing has its markup."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    drawing = _Drawing()
-    buffer = io.StringIO()
-    with _LOCK, mpl.rc_context():
-        mpl.rcdefaults()  # whatever a user's own settings file says
-        mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": label.key})
-        mpl.rcParams.update({"text.parse_math": False})
-        width, height = sheet.size
-        figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="none")
-        all_axes = [figure.add_axes(box) for box in sheet.boxes()]
-        for axes in all_axes:
-            _strip(axes)
-        yield all_axes, drawing
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    drawing.markup = inline_svg(
-        buffer.getvalue(),
-        key=label.key,
-        title=label.title,
-        description=label.description,
-        colours=palette.stand_ins(),
-    )
-
-
-def _strip(axes: Axes) -> None:
-    axes.set_facecolor("none")
-    axes.set_axisbelow(True)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.tick_params(length=0, labelsize=_TEXT, labelcolor=Ink.TEXT, pad=6)
 
 
 def _left(rows: Sequence[str]) -> int:
@@ -255,7 +167,7 @@ def _cell(axes: Axes, x: int, y: int, value: float | None, *, top: float, measur
         step = round(max(value, 0.0) / top * (palette.STEPS - 1))
         face, ink, text = palette.fill(step), palette.ink_on(step), _cell_text(value, measure)
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=face, edgecolor=Ink.PAPER, linewidth=1.5))
-    axes.text(x + 0.5, y + 0.5, text, ha="center", va="center_baseline", color=ink, fontsize=_TEXT)
+    axes.text(x + 0.5, y + 0.5, text, ha="center", va="center_baseline", color=ink, fontsize=TEXT)
 
 
 def _cell_text(value: float, measure: str) -> str:
@@ -278,15 +190,15 @@ def _marks(axes: Axes, panel: Panel) -> None:
     axes.grid(axis="x", color=Ink.GRID, linewidth=0.8)
     for y, mark in enumerate(panel.marks):
         _mark(axes, y, mark)
-    axes.set_title(panel.title, color=Ink.TEXT, fontsize=_TEXT + 1, loc="left", pad=8)
+    axes.set_title(panel.title, color=Ink.TEXT, fontsize=TEXT + 1, loc="left", pad=8)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(lambda value, _: _tick(value, panel))
     if panel.signed:
         axes.axvline(0, color=Ink.MUTED, linewidth=1.2, zorder=1)
         less = panel.less_is_better
         better = "\N{LEFTWARDS ARROW} better" if less else "better \N{RIGHTWARDS ARROW}"
-        side = "left" if less else "right"
-        axes.set_xlabel(better, color=Ink.MUTED, fontsize=_TEXT, loc=side)
+        side: Literal["left", "right"] = "left" if less else "right"
+        axes.set_xlabel(better, color=Ink.MUTED, fontsize=TEXT, loc=side)
 
 
 def _mark(axes: Axes, y: int, mark: Mark) -> None:
@@ -325,7 +237,7 @@ def _stack(axes: Axes, y: int, counts: Sequence[int]) -> None:
             look: dict[str, Any] = {"facecolor": face, "edgecolor": Ink.PAPER, "linewidth": 0.8}
             axes.barh(y, share, left=left, height=0.76, **look)
         if share >= 0.06:
-            style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": _TEXT}
+            style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": TEXT}
             axes.text(left + share / 2, y, f"{share:.0%}", color=ink, **style)
         left += share
 

@@ -8,9 +8,19 @@ from typing import Any
 
 from retrieval.reports.compared import flat
 
-_FROM_REPORT = (
-    "protocol corpus version mode encoder contract seed data versions published_counts seconds"
-).split()
+_FROM_REPORT = [
+    "protocol",
+    "corpus",
+    "version",
+    "mode",
+    "encoder",
+    "contract",
+    "seed",
+    "data",
+    "versions",
+    "published_counts",
+    "seconds",
+]
 _SHOWN_APART = frozenset({"command", "files"})
 
 

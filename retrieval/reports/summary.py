@@ -13,8 +13,8 @@ Report = Mapping[str, Any]
 
 _NOT_MEASURES = frozenset({"n", "ci95", "by_language"})
 _OPTIONAL = {
-    "protocols": "protocols and language matrix (all passages are in one language)",
-    "language_bias": "language bias (all passages are in one language)",
+    "protocols": "protocols and language matrix (no query meets passages of two languages)",
+    "language_bias": "language bias (no query meets passages of two languages)",
     "comparison": "a comparison (no earlier evaluation was given)",
     "gates": "gates (no rule was given)",
     "worst": "the worst queries with their hits",

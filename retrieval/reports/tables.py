@@ -14,11 +14,43 @@ from retrieval.reports.drawings import bin_names
 from retrieval.reports.numbers import bounds, finite
 
 COLUMNS = (
-    "section view measure query_language passage_language domain n mean low high judged expected"
-    " difference p p_holm wins ties losses clusters detectable this other"
-    " bin count median exact index loss"
-    " rule passed checked query passage rank score relevance"
-).split()
+    "section",
+    "view",
+    "measure",
+    "query_language",
+    "passage_language",
+    "domain",
+    "n",
+    "mean",
+    "low",
+    "high",
+    "judged",
+    "expected",
+    "difference",
+    "p",
+    "p_holm",
+    "wins",
+    "ties",
+    "losses",
+    "clusters",
+    "detectable",
+    "this",
+    "other",
+    "bin",
+    "count",
+    "median",
+    "exact",
+    "index",
+    "loss",
+    "rule",
+    "passed",
+    "checked",
+    "query",
+    "passage",
+    "rank",
+    "score",
+    "relevance",
+)
 """`mean` is the figure itself; `low` and `high` its 95% interval, or that of `difference`."""
 
 Report = Mapping[str, Any]
@@ -40,6 +72,8 @@ def write_csv(report: Report, path: Path) -> None:
 def rows(report: Report) -> Iterator[Row]:
     """Every figure of the page, in its order."""
     yield from _table("measures", report.get("measures"))
+    for measure, mean in (report.get("macro") or {}).items():
+        yield {"section": "macro", "measure": measure, "mean": mean}
     yield from _comparison(report)
     yield from _gates(report)
     for view, table in (report.get("protocols") or {}).items():
@@ -83,7 +117,7 @@ def _interval(ends: object) -> Row:
 
 
 def _comparison(report: Report) -> Iterator[Row]:
-    kept = "difference p p_holm wins ties losses n clusters detectable".split()
+    kept = ["difference", "p", "p_holm", "wins", "ties", "losses", "n", "clusters", "detectable"]
     for row in [*overall_rows(report), *language_rows(report)]:
         yield {
             "section": "comparison",
