@@ -13,6 +13,7 @@ from retrieval.errors import BadInput
 from retrieval.formats.runs import replacing
 from retrieval.reports import compared, drawings, names, numbers, palette
 from retrieval.reports.bias import bias_figures, language_shares
+from retrieval.reports.layout import Layout
 from retrieval.reports.matrix import Matrix
 from retrieval.reports.provenance import provenance
 from retrieval.reports.summary import summary
@@ -42,6 +43,7 @@ def render_html(report: Report) -> str:
         .render(
             report=report,
             summary=summary(report),
+            layout=Layout.of(report),
             compared=compared.compared(report),
             overall=compared.overall_rows(report),
             by_language=compared.language_rows(report),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ROW = 22
 _CELL = 40
+_GAP = 38
 _LEGEND: dict[str, Any] = {
     "loc": "lower left",
     "bbox_to_anchor": (0, 1),
@@ -81,8 +82,8 @@ def heat_map(
         axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)
         axes.set_yticks([y + 0.5 for y in range(len(rows))], rows)
         style: dict[str, Any] = {"color": Ink.MUTED, "fontsize": TEXT}
-        axes.set_xlabel("language of the passages", loc="left", labelpad=7, **style)
-        axes.set_ylabel("language of the queries", loc="top", labelpad=7, **style)
+        axes.set_xlabel("passages", loc="left", labelpad=7, **style)
+        axes.set_ylabel("queries", loc="top", labelpad=7, **style)
     return drawing.markup
 
 
@@ -92,13 +93,13 @@ def forest(label: Label, panels: Sequence[Panel], *, rows: Sequence[str]) -> Mar
     A mark is filled where it is sure, hollow where not.
     """
     sheet = Sheet(
-        width=len(panels) * 194 - 26,
+        width=len(panels) * (168 + _GAP) - _GAP,
         height=_ROW * len(rows),
         left=_left(rows),
         top=26,
         bottom=40 if any(panel.signed for panel in panels) else 22,
         panels=len(panels),
-        gap=26,
+        gap=_GAP,
     )
     with drawn(label, sheet) as (all_axes, drawing):
         for place, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):

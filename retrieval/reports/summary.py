@@ -11,7 +11,6 @@ from retrieval.reports.names import encoder_name
 
 Report = Mapping[str, Any]
 
-_NOT_MEASURES = frozenset({"n", "ci95", "by_language"})
 _OPTIONAL = {
     "protocols": "protocols and language matrix (no query meets passages of two languages)",
     "language_bias": "language bias (no query meets passages of two languages)",
@@ -40,11 +39,6 @@ class Summary:
     gates: Sequence[Mapping[str, Any]]
     failed: Sequence[str]
     missing: Sequence[str]
-    ranks: Sequence[tuple[str, Mapping[str, Any]]]
-    protocol_measures: Sequence[str]
-    language_measures: Sequence[str]
-    domain_measures: Sequence[str]
-    index_recalls: Sequence[tuple[str, Mapping[str, Any]]]
 
 
 def summary(report: Report) -> Summary:
@@ -64,29 +58,7 @@ def summary(report: Report) -> Summary:
         gates=gates,
         failed=[str(gate["rule"]) for gate in gates if not gate["passed"]],
         missing=[words for key, words in _OPTIONAL.items() if not report.get(key)],
-        ranks=_ranks(report.get("first_rank") or {}),
-        protocol_measures=_columns(report.get("protocols")),
-        language_measures=_columns(report.get("by_language")),
-        domain_measures=[
-            name for name in _columns(report.get("domains")) if name not in _NOT_MEASURES
-        ],
-        index_recalls=[
-            (key, entry)
-            for key, entry in (report.get("index_loss") or {}).items()
-            if key.startswith("recall@")
-        ],
     )
-
-
-def _ranks(section: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The distribution over all queries, then by language."""
-    by_language = section.get("by_language") or {}
-    return [("all", section), *by_language.items()] if section else []
-
-
-def _columns(table: Mapping[str, Any] | None) -> list[str]:
-    """Every key that a row of a table has, in the order in which they are met."""
-    return list(dict.fromkeys(name for row in (table or {}).values() for name in row))
 
 
 def _headline(rows: Sequence[Row]) -> list[Row]:
