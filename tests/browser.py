@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -86,7 +85,15 @@ class Browser:
         os.close(self._read_fd)
         self._profile.cleanup()
 
-    def open(self, page: Path, *, width: int, height: int = 900, dark: bool = False) -> None:
+    def open(
+        self,
+        page: Path,
+        *,
+        width: int,
+        height: int = 900,
+        dark: bool = False,
+        media: str = "screen",
+    ) -> None:
         """Show a file at a size in CSS pixels, a phone below 600 of width."""
         mobile = width < 600
         self._send(
@@ -97,7 +104,7 @@ class Browser:
             mobile=mobile,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._send("Emulation.setEmulatedMedia", features=[scheme])
+        self._send("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self._send("Page.navigate", url=page.as_uri())
         self._wait_for("Page.loadEventFired")
 
@@ -160,10 +167,3 @@ class Browser:
             self.problems.append(json.dumps(parameters))
         if method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
-
-
-@contextmanager
-def started(executable: str) -> Iterator[Browser]:
-    """A browser for the time of a test."""
-    with Browser(executable) as browser:
-        yield browser

@@ -23,7 +23,7 @@ TEXTS = {
     "he": "מהי בירת צרפת?",
     "th": "เมืองหลวงของฝรั่งเศสคือเมืองอะไร",
     "zh": "法国的首都是哪里？",
-    "en": "What is the capital of <i>France</i> & \"where\"?",
+    "en": 'What is the capital of <i>France</i> & "where"?',
 }
 MEASURES = parse_measures("mAP nDCG@10 MRR@10 Recall@10")
 INJECTION = "<script>alert(1)</script>"
@@ -82,7 +82,9 @@ class Collection:
         return units.astype(np.float32)
 
     def _answers(self, item: int) -> list[Passage]:
-        return [p for p, (_, other) in zip(self.passages, self._names, strict=True) if other == item]
+        return [
+            p for p, (_, other) in zip(self.passages, self._names, strict=True) if other == item
+        ]
 
 
 def sample_report(
@@ -123,7 +125,9 @@ def sample_report(
         },
     }
     if compare:
-        other = _evaluated(collection, collection.ranker(4, noise=1.8), "runs/other" + tag, measures)
+        other = _evaluated(
+            collection, collection.ranker(4, noise=1.8), "runs/other" + tag, measures
+        )
         report |= _compared(evaluation, other, tag)
     plain: dict[str, Any] = orjson.loads(orjson.dumps(report, option=orjson.OPT_SERIALIZE_NUMPY))
     return plain
