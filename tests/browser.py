@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
-import subprocess
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,15 @@ from types import TracebackType
 from typing import Any
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-_TIMEOUT_S = 60
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--remote-debugging-pipe",
+)
 
 
 def find_chromium() -> str | None:
@@ -33,42 +42,16 @@ class Browser:
     def __init__(self, executable: str) -> None:
         self.problems: list[str] = []
         self.requests: list[str] = []
-        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._count = 0
         self._rest = b""
-        child_reads, self._write_fd = os.pipe()
-        self._read_fd, child_writes = os.pipe()
-        # The browser expects its commands on 3 and answers on 4.
-        command = [
-            "/bin/sh",
-            "-c",
-            f'exec "$0" "$@" 3<&{child_reads} 4>&{child_writes}',
-            executable,
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            "--no-first-run",
-            "--remote-debugging-pipe",
-            f"--user-data-dir={self._profile.name}",
-            "about:blank",
-        ]
-        self._process = subprocess.Popen(
-            command,
-            pass_fds=(child_reads, child_writes),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(child_reads)
-        os.close(child_writes)
         self._session: str | None = None
-        target = self._send("Target.createTarget", url="about:blank")["targetId"]
-        attached = self._send("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self._send(f"{domain}.enable")
+        self._profile = Path(tempfile.mkdtemp())
+        self._pid, self._write_fd, self._read_fd = _spawn([executable, *_FLAGS], self._profile)
+        try:
+            self._attach()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Browser:
         return self
@@ -79,11 +62,15 @@ class Browser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.wait(_TIMEOUT_S)
+        self.close()
+
+    def close(self) -> None:
+        """End the browser and remove what it kept."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
         os.close(self._write_fd)
         os.close(self._read_fd)
-        self._profile.cleanup()
+        shutil.rmtree(self._profile, ignore_errors=True)
 
     def open(
         self,
@@ -129,6 +116,13 @@ class Browser:
         answer = self._send("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
         path.write_bytes(base64.b64decode(answer["data"]))
 
+    def _attach(self) -> None:
+        target = self._send("Target.createTarget", url="about:blank")["targetId"]
+        attached = self._send("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self._send(f"{domain}.enable")
+
     def _send(self, method: str, **parameters: object) -> Mapping[str, Any]:
         self._count += 1
         message: dict[str, object] = {"id": self._count, "method": method, "params": parameters}
@@ -167,3 +161,21 @@ class Browser:
             self.problems.append(json.dumps(parameters))
         if method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
+
+
+def _spawn(command: list[str], profile: Path) -> tuple[int, int, int]:
+    """(process, where to write, where to read): a browser takes commands on 3, answers on 4."""
+    child_reads, write_fd = os.pipe()
+    read_fd, child_writes = os.pipe()
+    # Out of the way of the numbers that they are going to have in the child.
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (child_reads, child_writes)]
+    actions: list[tuple[Any, ...]] = [
+        *((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)),
+        (os.POSIX_SPAWN_DUP2, high[0], 3),
+        (os.POSIX_SPAWN_DUP2, high[1], 4),
+    ]
+    arguments = [*command, f"--user-data-dir={profile}", "about:blank"]
+    pid = os.posix_spawn(command[0], arguments, os.environ, file_actions=actions)
+    for fd in (child_reads, child_writes, *high):
+        os.close(fd)
+    return pid, write_fd, read_fd

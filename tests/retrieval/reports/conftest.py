@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from retrieval.metrics.measure import parse_measures
 from retrieval.reports import render_html
 from tests.retrieval.reports.page import Page
 from tests.retrieval.reports.sample import INJECTION, sample_report
@@ -13,6 +14,12 @@ from tests.retrieval.reports.sample import INJECTION, sample_report
 def report() -> dict[str, Any]:
     """Of four languages, with everything in it that a report can hold."""
     return sample_report()
+
+
+@pytest.fixture(scope="session")
+def small_report() -> dict[str, Any]:
+    """The same of two languages and one measure: quick to draw."""
+    return sample_report(("ar", "en"), items=6, measures=parse_measures("mAP"))
 
 
 @pytest.fixture(scope="session")

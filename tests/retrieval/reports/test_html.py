@@ -189,13 +189,13 @@ def test_a_drawing_tells_its_name_and_has_a_table_of_its_values(page: Page) -> N
 @pytest.mark.parametrize("value", ["absent", "null", "empty"])
 @pytest.mark.parametrize("key", OPTIONAL)
 def test_a_section_without_figures_is_left_out(
-    report: dict[str, Any], key: str, value: str
+    small_report: dict[str, Any], key: str, value: str
 ) -> None:
-    less = copy.copy(report)
+    less = copy.copy(small_report)
     if value == "absent":
         del less[key]
     else:
-        less[key] = None if value == "null" else type(report[key])()
+        less[key] = None if value == "null" else type(small_report[key])()
     page = Page.of(render_html(less))
     present = {element.attributes["id"] for element in page.all("section")}
     expected = set(SECTION_OF.values()) - {SECTION_OF[key]}
@@ -203,10 +203,12 @@ def test_a_section_without_figures_is_left_out(
     assert all(e.attributes["href"][1:] in page.ids for e in page.all("a"))
 
 
-def test_what_is_left_out_is_named(report: dict[str, Any]) -> None:
-    less = {key: report[key] for key in report if key not in ("comparison", "index_loss")}
+def test_what_is_left_out_is_named(small_report: dict[str, Any]) -> None:
+    less = {
+        key: small_report[key] for key in small_report if key not in ("comparison", "index_loss")
+    }
     assert "a comparison (no earlier" in Page.of(render_html(less)).text("provenance")
-    assert "Not in this report" not in Page.of(render_html(report)).text("provenance")
+    assert "Not in this report" not in Page.of(render_html(small_report)).text("provenance")
 
 
 def test_a_bare_evaluation_has_a_page() -> None:
@@ -233,8 +235,8 @@ def test_one_query_has_no_interval_and_no_verdict() -> None:
     assert "better\n" not in text
 
 
-def test_numbers_that_json_cannot_hold_are_shown_as_none(report: dict[str, Any]) -> None:
-    raw = copy.deepcopy(report)
+def test_numbers_that_json_cannot_hold_are_shown_as_none(small_report: dict[str, Any]) -> None:
+    raw = copy.deepcopy(small_report)
     entry = raw["comparison"]["overall"]["pool"]["mAP"]
     entry |= {"ci95": (float("-inf"), float("inf")), "detectable": float("inf")}
     html = render_html(raw)
@@ -252,8 +254,8 @@ def test_what_no_query_can_tell_says_so(report: dict[str, Any], page: Page) -> N
     ).count("no query can tell")
 
 
-def test_a_query_without_a_ranked_answer_says_so(report: dict[str, Any]) -> None:
-    less = copy.deepcopy(report)
+def test_a_query_without_a_ranked_answer_says_so(small_report: dict[str, Any]) -> None:
+    less = copy.deepcopy(small_report)
     less["worst"]["queries"][0]["first_rank"] = None
     assert "no relevant passage ranked" in Page.of(render_html(less)).text("worst")
 
@@ -265,11 +267,15 @@ def test_eighteen_languages_fit() -> None:
     assert len(page.all("tr", section="languages")) == 19
 
 
-def test_passages_that_no_other_language_searches_make_no_matrix(report: dict[str, Any]) -> None:
+def test_passages_that_no_other_language_searches_make_no_matrix(
+    small_report: dict[str, Any],
+) -> None:
     own = {
-        pair: e for pair, e in report["by_language_pair"].items() if pair in ("ar->ar", "en->en")
+        pair: e
+        for pair, e in small_report["by_language_pair"].items()
+        if pair in ("ar->ar", "en->en")
     }
-    less = {**report, "by_language_pair": own, "macro": {"mAP": 0.4321}}
+    less = {**small_report, "by_language_pair": own, "macro": {"mAP": 0.4321}}
     page = Page.of(render_html(less))
     assert "matrix" not in page.ids
     assert 0.4321 in page.values("measures")
@@ -292,10 +298,10 @@ def test_the_verdict_counts_what_the_comparison_says(report: dict[str, Any], pag
 
 
 def test_the_same_report_gives_the_same_bytes_in_another_process(
-    report: dict[str, Any], tmp_path: Path
+    small_report: dict[str, Any], tmp_path: Path
 ) -> None:
     path = tmp_path / "report.json"
-    path.write_text(json.dumps(report), encoding="utf-8")
+    path.write_text(json.dumps(small_report), encoding="utf-8")
     code = (
         "import json, pathlib, sys; from retrieval.reports import render_html;"
         "sys.stdout.buffer.write(render_html(json.loads(pathlib.Path(sys.argv[1]).read_text("
@@ -304,7 +310,7 @@ def test_the_same_report_gives_the_same_bytes_in_another_process(
     other = subprocess.run(
         [sys.executable, "-c", code, str(path)], check=True, capture_output=True
     ).stdout
-    assert other == render_html(report).encode()
+    assert other == render_html(small_report).encode()
 
 
 def test_importing_reports_does_not_import_the_plotting_library() -> None:
@@ -312,11 +318,13 @@ def test_importing_reports_does_not_import_the_plotting_library() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_page_is_written_whole_or_not_at_all(report: dict[str, Any], tmp_path: Path) -> None:
+def test_a_page_is_written_whole_or_not_at_all(
+    small_report: dict[str, Any], tmp_path: Path
+) -> None:
     path = tmp_path / "r.html"
-    write_report(report, path)
+    write_report(small_report, path)
     before = path.read_bytes()
-    assert before == render_html(report).encode()
+    assert before == render_html(small_report).encode()
     with pytest.raises(BadInput):
         write_report({}, path)
     assert path.read_bytes() == before

@@ -22,7 +22,8 @@ def test_ranks_are_whole() -> None:
 
 
 def test_what_is_no_number_is_a_dash() -> None:
-    for value in (None, float("nan"), float("inf"), "0.5", True, []):
+    values: tuple[object, ...] = (None, float("nan"), float("inf"), "0.5", True, [])
+    for value in values:
         assert numbers.figure(value) == '<span class="none">–</span>'
 
 
