@@ -20,7 +20,17 @@ from retrieval.evaluation.per_query import PerQuery
 from retrieval.evaluation.saved import SavedEvaluation
 from retrieval.formats.files import check_target, write_json
 
-_BASELINE = ("corpus", "version", "encoder", "contract", "measures", "protocols", "data", "seed")
+_BASELINE = (
+    "corpus",
+    "version",
+    "encoder",
+    "contract",
+    "measures",
+    "protocols",
+    "data",
+    "seed",
+    "versions",
+)
 _PROVENANCE = ("created", "command", "index")
 
 

@@ -35,6 +35,11 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5")
 _TRUSTED_MODULES = "sentence_transformers."
 
 
+def shown_path(path: str) -> str:
+    """Where an encoder was loaded from, for a report: not where this package is installed."""
+    return f"{COMPACT.name} (bundled)" if Path(path) == COMPACT else path
+
+
 class Encoder:
     """Texts to unit vectors, by any sentence-transformers encoder.
 
