@@ -139,10 +139,11 @@ def _fitting_clusters(
     candidates: int,
     rng: np.random.Generator,
 ) -> dict[str, set[str]]:
-    """Cluster -> its relevant passages, of as many clusters as fit."""
+    """Cluster -> its relevant passages, of as many clusters asked in `languages` as fit."""
     needed: dict[str, set[str]] = defaultdict(set)
     for query in query_set.queries:
-        for passage, relevance in query_set.qrels.get(query.id, {}).items():
+        judged = query_set.qrels.get(query.id, {}) if query.lang in languages else {}
+        for passage, relevance in judged.items():
             if relevance > 0 and passage in language_of:
                 needed[query.cluster].add(passage)
     names = list(needed)
