@@ -47,7 +47,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
     except BROKEN_COMPRESSION as error:
-        raise broken_compression(error, path=path, line=number) from error
+        raise broken_compression(error, path=path, line=number + 1) from error
 
 
 def _decode(raw: bytes, *, path: Path, number: int) -> str:
@@ -110,14 +110,15 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def broken_compression(error: Exception, *, path: Path, line: int | None = None) -> MalformedFile:
-    """What to say of one of BROKEN_COMPRESSION, raised after `line`."""
-    after = "" if line is None else f" after line {line}"
+    """What to say of one of BROKEN_COMPRESSION, raised while `line` was to be read."""
     if isinstance(error, PackingBomb):
         return MalformedFile(
-            f"unpacks to far more than a file of text does{after} ({error})",
+            f"unpacks to far more than a file of text does ({error})",
             path=path,
+            line=line,
             fix="Look at what it holds; give it unpacked if it is what you want to read.",
         )
+    after = "" if line is None else f" after line {line - 1}"
     return MalformedFile(f"broken compression{after} ({error})", path=path, fix="Copy it again.")
 
 

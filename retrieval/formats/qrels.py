@@ -18,7 +18,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _BLANKS = re.compile(r"[ \t]+")
 _EXAMPLES = 3
 
-MAX_REPEATED = 1_000_000
+MAX_REPEATED = 100_000
 """Repeated judgements that are kept in memory for the lint; more are no oversight."""
 
 _FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")

@@ -98,7 +98,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
     except BROKEN_COMPRESSION as error:
-        raise broken_compression(error, path=path, line=last) from error
+        raise broken_compression(error, path=path, line=last + 1) from error
     except UnicodeDecodeError as error:
         raise MalformedFile(
             f"not UTF-8 ({error.reason})", path=path, line=last + 1, fix="Save the file as UTF-8."
