@@ -69,10 +69,8 @@ def as_text(answer: schemas.SearchResponse) -> str:
 
 def report_as_text(report: Mapping[str, Any]) -> str:
     """The figures of a report for a person."""
-    lines = [
-        f"{report['corpus']} {report['version']}, encoder {report['encoder']}: "
-        f"{report['queries']['judged']} judged queries"
-    ]
+    ranked_by = f"encoder {report['encoder']}" if report["encoder"] else "a run"
+    lines = [f"{report['corpus']} {report['version']}, {ranked_by}: {_counts(report['queries'])}"]
     for name, entry in report["measures"].items():
         low, high = entry["ci95"]
         lines.append(f"  {name:<12} {entry['mean']:.4f}  [{low:.4f}, {high:.4f}]  n={entry['n']}")
@@ -82,6 +80,15 @@ def report_as_text(report: Mapping[str, Any]) -> str:
         lines.append(f"  rank distance {distance:.0f}")
     lines += [f"  note: {_note(finding)}" for finding in report["lint"]]
     return "\n".join(lines + comparison_lines(report))
+
+
+def _counts(queries: Mapping[str, int]) -> str:
+    """The judged queries, and those of them that a reader of the means should know of."""
+    without, missing = queries["without_positives"], queries["missing"]
+    return f"{queries['judged']} judged queries" + (
+        (f", {without} without a relevant passage left out" if without else "")
+        + (f", {missing} missing from the ranking" if missing else "")
+    )
 
 
 def _note(finding: Mapping[str, Any]) -> str:
@@ -123,7 +130,7 @@ def pair_table(by_pair: Mapping[str, Mapping[str, float]], measure: str) -> list
 
 
 def comparison_lines(report: Mapping[str, Any]) -> list[str]:
-    """The comparison for a person: every view and measure, then the languages that differ."""
+    """The comparison for a person: a line for every view and measure; none without one."""
     comparison = report.get("comparison")
     if comparison is None:
         return []
@@ -151,7 +158,8 @@ def _difference(entry: Mapping[str, Any]) -> str:
 def _name(baseline: Mapping[str, Any]) -> str:
     encoder = baseline["encoder"]
     fingerprint = encoder.get("fingerprint") if isinstance(encoder, dict) else encoder
-    return f"{baseline['file']} ({baseline['corpus']} {baseline['version']}, {fingerprint})"
+    ranked = " ".join(filter(None, (baseline["corpus"], baseline["version"])))
+    return f"{baseline['file']} ({ranked}, {fingerprint or 'a run'})"
 
 
 def miracl_as_text(report: Mapping[str, Any]) -> str:
@@ -181,7 +189,8 @@ def domain_shift_as_text(report: Mapping[str, Any]) -> str:
     for pair, views in report["comparisons"].items():
         for view, measures in views.items():
             for measure, parts in measures.items():
-                lines.append(f"  {pair:<32} {view:<14} {measure:<14} {_drop(parts['drop'])}")
+                if "drop" in parts:  # a measure may have values in one domain alone
+                    lines.append(f"  {pair:<32} {view:<14} {measure:<14} {_drop(parts['drop'])}")
     for name, comparison in report.get("comparison", {}).items():
         lines.append(f"  {name}: out of domain, against the earlier result")
         lines += _comparison_table(comparison)

@@ -49,7 +49,7 @@ def test_a_report_shows_measures_with_their_intervals() -> None:
             "corpus": "demo",
             "version": "v000001",
             "encoder": "abc",
-            "queries": {"judged": 7},
+            "queries": {"judged": 7, "without_positives": 2, "missing": 1},
             "measures": {"MRR@10": {"mean": 0.5, "ci95": [0.4, 0.6], "n": 7}},
             "by_language_pair": {"de->de": {"n": 7, "MRR@10": 0.5}},
             "language_bias": {"rank_distance": 12.4},
