@@ -79,9 +79,12 @@ class Browser:
         width: int,
         height: int = 900,
         dark: bool = False,
-        media: str = "screen",
+        media: str = "",
     ) -> None:
-        """Show a file at a size in CSS pixels, a phone below 600 of width."""
+        """Show a file at a size in CSS pixels, a phone below 600 of width.
+
+        media: `print` shows it as on paper.
+        """
         mobile = width < 600
         self._send(
             "Emulation.setDeviceMetricsOverride",
