@@ -95,7 +95,9 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._send("Emulation.setEmulatedMedia", media=media, features=[scheme])
-        self._send("Page.navigate", url=page.as_uri())
+        answer = self._send("Page.navigate", url=page.as_uri())
+        if "errorText" in answer:
+            raise RuntimeError(f"{page}: {answer['errorText']}")
         self._wait_for("Page.loadEventFired")
 
     def evaluate(self, expression: str) -> Any:
