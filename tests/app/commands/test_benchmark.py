@@ -220,11 +220,8 @@ def config_of(shift: Path, path: Path, *, reverse: bool = False, **fields: objec
 def test_a_domain_shift_is_measured_compared_and_gated_by_strategy(
     benchmark: Command, shift: Path, tmp_path: Path
 ) -> None:
-    config, saved, other = (
-        config_of(shift, tmp_path / "a.yaml"),
-        tmp_path / "f.json",
-        tmp_path / "g",
-    )
+    config = config_of(shift, tmp_path / "a.yaml")
+    saved, other = tmp_path / "f.json", tmp_path / "g.json"
     code, out, _ = benchmark("domain-shift", config, "--json", saved)
     assert code == 0
     report = read(saved)
