@@ -79,9 +79,12 @@ class Browser:
         width: int,
         height: int = 900,
         dark: bool = False,
-        media: str = "screen",
+        media: str = "",
     ) -> None:
-        """Show a file at a size in CSS pixels, a phone below 600 of width."""
+        """Show a file at a size in CSS pixels, a phone below 600 of width.
+
+        media: `print` shows it as on paper.
+        """
         mobile = width < 600
         self._send(
             "Emulation.setDeviceMetricsOverride",
@@ -92,7 +95,9 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._send("Emulation.setEmulatedMedia", media=media, features=[scheme])
-        self._send("Page.navigate", url=page.as_uri())
+        answer = self._send("Page.navigate", url=page.as_uri())
+        if "errorText" in answer:
+            raise RuntimeError(f"{page}: {answer['errorText']}")
         self._wait_for("Page.loadEventFired")
 
     def evaluate(self, expression: str) -> Any:

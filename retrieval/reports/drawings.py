@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -30,6 +30,14 @@ class HeatMap:
 
     measure: str
     svg: Markup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Widths:
+    """One drawing for a desk and for a telephone; the style sheet shows one of them."""
+
+    wide: Markup
+    narrow: Markup
 
 
 def heat_maps(matrix: Matrix | None) -> list[HeatMap]:
@@ -75,7 +83,7 @@ def forests(report: Report) -> dict[str, Markup]:
     }
 
 
-def first_ranks(report: Report) -> Markup | None:
+def first_ranks(report: Report) -> Widths | None:
     """Where the first relevant passage stands, for all queries and by language."""
     section = report.get("first_rank") or {}
     if not section.get("n"):
@@ -83,36 +91,44 @@ def first_ranks(report: Report) -> Markup | None:
     languages = section.get("by_language") or {}
     rows = {ALL: section, **(languages if len(languages) > 1 else {})}
     label = Label(
-        key="ranks",
+        key="rank",
         title="Rank of the first relevant passage",
         description="Share of queries whose first relevant passage stands in each range of ranks.",
     )
-    return plots.stacked_shares(
+    return _widths(
         label,
-        [[*row["counts"], row["not_ranked"]] for row in rows.values()],
-        rows=list(rows),
-        parts=[*bin_names(section["bins"]), "not ranked"],
+        lambda label, narrow: plots.stacked_shares(
+            label,
+            [[*row["counts"], row["not_ranked"]] for row in rows.values()],
+            rows=list(rows),
+            parts=[*bin_names(section["bins"]), "not ranked"],
+            narrow=narrow,
+        ),
     )
 
 
-def shares(report: Report) -> Markup | None:
+def shares(report: Report) -> Widths | None:
     """How much of the first passages is in each language, beside its part of the relevant ones."""
     found = language_shares(report)
     if not found:
         return None
     names = (f"share of the first {found[0].key.partition('@')[2]}", "share of the relevant")
     label = Label(
-        key="shares",
+        key="share",
         title="Languages of the first passages",
         description="For each passage language, its share of the first passages and of the"
         " relevant ones.",
     )
-    return plots.paired_bars(
+    return _widths(
         label,
-        [entry.share for entry in found],
-        [entry.among_relevant for entry in found],
-        rows=[entry.language for entry in found],
-        names=names,
+        lambda label, narrow: plots.paired_bars(
+            label,
+            [entry.share for entry in found],
+            [entry.among_relevant for entry in found],
+            rows=[entry.language for entry in found],
+            names=names,
+            narrow=narrow,
+        ),
     )
 
 
@@ -129,6 +145,13 @@ def bin_names(bins: Sequence[int | None]) -> list[str]:
             names.append(f"{before + 1:,}\N{EN DASH}{last:,}")
         before = last or before
     return names
+
+
+def _widths(label: Label, draw: Callable[[Label, bool], Markup]) -> Widths:
+    return Widths(
+        wide=draw(label, False),
+        narrow=draw(replace(label, key=f"{label.key}-narrow"), True),
+    )
 
 
 def _heat_map(matrix: Matrix, measure: str, key: str) -> Markup:

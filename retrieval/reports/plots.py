@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ROW = 22
 _CELL = 40
 _GAP = 38
+_NARROW = 280  # with the names of rows, what a telephone is wide
 _LEGEND: dict[str, Any] = {
     "loc": "lower left",
     "bbox_to_anchor": (0, 1),
@@ -109,18 +110,26 @@ def forest(label: Label, panels: Sequence[Panel], *, rows: Sequence[str]) -> Mar
 
 
 def stacked_shares(
-    label: Label, counts: Sequence[Sequence[int]], *, rows: Sequence[str], parts: Sequence[str]
+    label: Label,
+    counts: Sequence[Sequence[int]],
+    *,
+    rows: Sequence[str],
+    parts: Sequence[str],
+    narrow: bool = False,
 ) -> Markup:
     """Each row a bar of length 1, divided by its counts; the last part is what was not found."""
-    sheet = Sheet(width=680, height=26 * len(rows), left=_left(rows), top=50, bottom=24)
+    columns = 3 if narrow else math.ceil(len(parts) / 2)
+    top = 16 + 17 * math.ceil(len(parts) / columns)
+    width = _NARROW if narrow else 680
+    sheet = Sheet(width=width, height=26 * len(rows), left=_left(rows), top=top, bottom=24)
     with drawn(label, sheet) as ((axes,), drawing):
         for y, row in enumerate(counts):
-            _stack(axes, y, row)
+            _stack(axes, y, row, least=40 / width)
         axes.set_xlim(0, 1)
         _rows(axes, rows)
         ticks = [0, 0.25, 0.5, 0.75, 1]
         axes.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
-        _parts_legend(axes, parts)
+        _parts_legend(axes, parts, columns)
     return drawing.markup
 
 
@@ -131,13 +140,15 @@ def paired_bars(
     *,
     rows: Sequence[str],
     names: tuple[str, str],
+    narrow: bool = False,
 ) -> Markup:
     """Two bars a row: the first filled, the second an outline."""
     looks: tuple[dict[str, Any], ...] = (
         {"facecolor": Ink.FIRST, "edgecolor": Ink.FIRST},
         {"facecolor": "none", "edgecolor": Ink.SECOND},
     )
-    sheet = Sheet(width=560, height=28 * len(rows), left=_left(rows), top=34, bottom=24)
+    width = _NARROW if narrow else 560
+    sheet = Sheet(width=width, height=28 * len(rows), left=_left(rows), top=34, bottom=24)
     with drawn(label, sheet) as ((axes,), drawing):
         for place, (values, look) in enumerate(zip((first, second), looks, strict=True)):
             heights = [y + (place - 0.5) * 0.38 for y in range(len(rows))]
@@ -228,7 +239,8 @@ def _tick(value: float, panel: Panel) -> str:
     return sign + text
 
 
-def _stack(axes: Axes, y: int, counts: Sequence[int]) -> None:
+def _stack(axes: Axes, y: int, counts: Sequence[int], *, least: float) -> None:
+    """One bar; shares of at least `least` have room to be told."""
     total = sum(counts) or 1
     left = 0.0
     for part, count in enumerate(counts):
@@ -237,7 +249,7 @@ def _stack(axes: Axes, y: int, counts: Sequence[int]) -> None:
         if count:
             look: dict[str, Any] = {"facecolor": face, "edgecolor": Ink.PAPER, "linewidth": 0.8}
             axes.barh(y, share, left=left, height=0.76, **look)
-        if share >= 0.06:
+        if share >= least:
             style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": TEXT}
             axes.text(left + share / 2, y, f"{share:.0%}", color=ink, **style)
         left += share
@@ -251,18 +263,12 @@ def _part(part: int, count: int) -> tuple[str, str]:
     return palette.fill(step), palette.ink_on(step)
 
 
-def _parts_legend(axes: Axes, parts: Sequence[str]) -> None:
-    """Two lines, read one after the other; the library fills its columns first."""
+def _parts_legend(axes: Axes, parts: Sequence[str], columns: int) -> None:
+    """Lines read one after the other; the library fills its columns first."""
     from matplotlib.patches import Patch
 
     patches = [
         Patch(facecolor=_part(place, len(parts))[0], label=name) for place, name in enumerate(parts)
     ]
-    columns = math.ceil(len(patches) / 2)
-    handles = [
-        patches[place]
-        for column in range(columns)
-        for place in (column, column + columns)
-        if place < len(patches)
-    ]
+    handles = [patch for column in range(columns) for patch in patches[column::columns]]
     axes.legend(handles=handles, ncols=columns, **_LEGEND)

@@ -156,6 +156,13 @@ def test_markup_in_data_is_text(hostile_report: dict[str, Any]) -> None:
         assert INJECTION in page.text(section)
 
 
+def test_the_command_can_be_copied_as_it_was_given(report: dict[str, Any]) -> None:
+    command = "synglot evaluate c  --queries 'a  b.jsonl' \\\n  --report r.html"
+    given = {**report, "provenance": {**report["provenance"], "command": command}}
+    (block,) = Page.of(render_html(given)).all("pre")
+    assert block.text == command
+
+
 def test_texts_keep_their_own_direction_and_language() -> None:
     page = Page.of(render_html(sample_report(tuple(TEXTS))))
     texts = [e for e in page.all("span", section="worst") if "lang" in e.attributes]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -66,7 +67,8 @@ def test_a_drawing_has_only_colours_of_the_page(kind: str) -> None:
 @pytest.mark.parametrize("kind", drawings())
 def test_a_drawing_is_the_same_every_time_whatever_the_users_settings(kind: str) -> None:
     before = drawings()[kind]
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
+    own: Any = {"svg.fonttype": "path", "ytick.alignment": "top", "legend.labelspacing": 3.0}
+    with mpl.rc_context(own):
         assert drawings()[kind] == before
 
 
@@ -150,6 +152,16 @@ def test_a_legend_reads_line_by_line() -> None:
         if node.text in parts
     }
     assert sorted(parts, key=places.__getitem__) == parts
+
+
+def test_a_narrow_drawing_fits_a_telephone() -> None:
+    parts = ["1", "2–3", "4–10", "1,001–10,000", "not ranked"]
+    names = ("share of the first 10", "share of the relevant")
+    for svg in (
+        plots.stacked_shares(LABEL, [[1] * 5], rows=["all"], parts=parts, narrow=True),
+        plots.paired_bars(LABEL, [1.0], [1.0], rows=["zh"], names=names, narrow=True),
+    ):
+        assert float(ElementTree.fromstring(svg).get("width", 999)) <= 343  # noqa: S314
 
 
 def test_signs_that_mean_markup_to_the_library_are_text() -> None:
