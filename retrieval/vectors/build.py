@@ -96,13 +96,13 @@ def make_index(
     index = faiss_engine.empty_index(plan.factory, dim)
     centroids = faiss_engine.codebook(index, plan.factory)
     needed = POINTS_A_CENTROID * centroids
-    if plan.kind is IndexKind.FACTORY and rows < needed:
+    held_out = _held_out(corpus, options)
+    if plan.kind is IndexKind.FACTORY and rows - len(held_out) < needed:
         plan = flat_plan(
             f"{rows:,} passages are too few for {plan.factory}, which trains on {needed:,}"
         )
         index = faiss_engine.empty_index(plan.factory, dim)
     threads = faiss_engine.all_threads()
-    held_out = _held_out(corpus, options)
     if not index.is_trained:
         tell(f"training the index {plan.factory}")
         sample_ND = _training_sample(corpus, centroids, held_out, options)
