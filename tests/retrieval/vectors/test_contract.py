@@ -65,7 +65,7 @@ class HalfPrecision:
         width: int,
         *,
         allowed: RowFilter | None = None,
-        threads: int = 1,
+        threads: int = 1,  # noqa: ARG002
     ) -> Candidates:
         rough_QP = queries_QD @ self.half_PD.astype(np.float32).T
         if allowed is not None:
@@ -83,8 +83,8 @@ class Careless(HalfPrecision):
         queries_QD: Rows,
         width: int,
         *,
-        allowed: RowFilter | None = None,
-        threads: int = 1,
+        allowed: RowFilter | None = None,  # noqa: ARG002
+        threads: int = 1,  # noqa: ARG002
     ) -> Candidates:
         rough_QC, rows_QC = super().propose(queries_QD, width)
         rows_QC[::2, 3:] = NOBODY
