@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from retrieval.encoder import COMPACT, Encoder
 from retrieval.errors import BadInput, CorruptVersion
 from retrieval.store import Draft, Manifest, Store, check_name
 from retrieval.types import Passage
-from retrieval.vectors import IndexKind
+from retrieval.vectors import IndexOptions
 
 CHUNK_PASSAGES = 8192
 """Passages in memory at a time."""
+
+DEFAULT_INDEX = IndexOptions()
+"""Chosen by size, tuned to the usual recall."""
 
 # A chunk of long documents ends early, so that memory stays flat.
 _CHUNK_CHARACTERS = 64 * 2**20
@@ -39,6 +43,7 @@ class BuildReport:
             "active": self.active,
             "encoder": manifest.encoder.model_dump(),
             "kind": manifest.index.kind,
+            "index": manifest.index.model_dump(mode="json"),
             "dim": manifest.dim,
             "passages": manifest.counts.total,
             "languages": manifest.counts.languages,
@@ -54,7 +59,7 @@ def build_corpus(
     *,
     store: Store,
     encoder: Encoder,
-    kind: IndexKind = IndexKind.FLAT,
+    index: IndexOptions = DEFAULT_INDEX,
     activate: bool = True,
     chunk_passages: int = CHUNK_PASSAGES,
     progress: bool = False,
@@ -68,9 +73,10 @@ def build_corpus(
     check_name(name)
     if chunk_passages < 1:
         raise BadInput(f"chunk_passages is {chunk_passages}, expected at least 1")
+    index.check(encoder.dim)
     with store.draft(name, dim=encoder.dim) as draft:
         _fill(draft, passages, encoder, chunk_passages=chunk_passages, progress=progress)
-        draft.build_index(kind)
+        draft.build_index(index, tell=_say if progress else _keep_quiet)
         manifest = draft.publish(encoder=store.keep_encoder(encoder), activate=activate)
     seconds = time.perf_counter() - started
     return BuildReport(manifest=manifest, active=activate, seconds=seconds)
@@ -104,6 +110,14 @@ def chunked(passages: Iterable[Passage], *, chunk_passages: int) -> Iterator[lis
             chunk, characters = [], 0
     if chunk:
         yield chunk
+
+
+def _say(stage: str) -> None:
+    tqdm.write(f"{stage} ...", file=sys.stderr)
+
+
+def _keep_quiet(_stage: str) -> None:
+    pass
 
 
 def _fill(

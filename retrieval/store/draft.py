@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -40,10 +40,10 @@ from retrieval.store.manifest import (
     file_record,
     write_manifest,
 )
-from retrieval.store.passages import PassageWriter
+from retrieval.store.passages import Passages, PassageWriter
 from retrieval.store.vector_file import VectorWriter, map_vectors
 from retrieval.types import Passage
-from retrieval.vectors import IndexKind, build_index
+from retrieval.vectors import Corpus, IndexKind, IndexOptions, make_index
 
 _ALIVE = "alive.lock"
 
@@ -72,17 +72,26 @@ class Draft:
         self._passages.append(passages)
         self._vectors.append(vectors)
 
-    def build_index(self, kind: IndexKind) -> None:
+    def build_index(
+        self, options: IndexOptions | IndexKind, *, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Index what was appended and seal the files: nothing can be appended from here on.
 
-        Raises BadInput where nothing was appended.
+        options: what index; a kind alone leaves the rest as it is by default.
+        tell: hears of each stage that can take long.
+        Raises BadInput where nothing was appended, or the index cannot be made.
         """
         self.close()
         if not self._vectors.rows:
             raise BadInput("no passages to index", fix="Give at least one passage.")
-        vectors_PD = map_vectors(self.folder / VECTORS)
-        parameters = build_index(vectors_PD, self.folder / INDEX, kind=kind)
-        self._index = IndexRecord(kind=kind, parameters=parameters)
+        if isinstance(options, IndexKind):
+            options = IndexOptions(kind=options)
+        languages, codes_P = Passages(self.folder / PASSAGES).language_codes()
+        corpus = Corpus(
+            vectors_PD=map_vectors(self.folder / VECTORS), languages=languages, codes_P=codes_P
+        )
+        report = make_index(corpus, self.folder / INDEX, options=options, tell=tell)
+        self._index = IndexRecord.of(report)
         for name in REQUIRED_FILES:
             sync_path(self.folder / name)
         self._files = {name: file_record(self.folder / name) for name in REQUIRED_FILES}

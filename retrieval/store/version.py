@@ -122,7 +122,9 @@ def _open_index(
 ) -> VectorIndex:
     path = folder / INDEX
     try:
-        return VectorIndex.read(path, vectors_PD, threads=threads)
+        return VectorIndex.read(
+            path, vectors_PD, threads=threads, parameters=manifest.index.parameters
+        )
     except BadInput as error:
         raise _corrupt(path, error.what, manifest) from error
 
