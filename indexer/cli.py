@@ -57,6 +57,10 @@ def build(
     ] = None,
     root: Root = DEFAULT_ROOT,
     kind: Annotated[IndexKind, typer.Option(help="Kind of index.")] = IndexKind.FLAT,
+    lexical: Annotated[
+        bool,
+        typer.Option("--lexical/--no-lexical", help="Keep a BM25 index for hybrid search."),
+    ] = True,
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Serve the new version at once.")
     ] = True,
@@ -81,6 +85,7 @@ def build(
         store=store,
         encoder=Encoder.load(choose_encoder(store, name, encoder)),
         kind=kind,
+        lexical=lexical,
         activate=activate,
         progress=True,
     )

@@ -51,3 +51,8 @@ def parse_language(code: object) -> str:
             fix="Use an ISO 639-1 code such as 'de' or 'th', or leave the language out.",
         )
     return code
+
+
+def base_language(code: str) -> str:
+    """The code without its subtag: `zh` of `zh-Hant`."""
+    return code.partition("-")[0]

@@ -22,6 +22,7 @@ from retrieval.store.durable import (
     sync_path,
     try_lock,
 )
+from retrieval.store.evidence import EvidenceWriter
 from retrieval.store.layout import (
     INDEX,
     PASSAGES,
@@ -61,16 +62,24 @@ class Draft:
         self._dim = dim
         self._passages = PassageWriter(folder / PASSAGES)
         self._vectors = VectorWriter(folder / VECTORS, dim=dim)
+        self._evidence = EvidenceWriter(folder)
 
-    def append(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+    def append(
+        self,
+        passages: Sequence[Passage],
+        vectors: NDArray[np.float32],
+        tokens: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         """Add passages and their unit vectors, [len(passages), dim].
 
+        tokens: the encoder's token ids of each passage, for a lexical index; of all or of none.
         Raises DuplicateId for an id seen before, BadInput for vectors that are not unit rows.
         """
         if len(passages) != len(vectors):
             raise BadInput(f"{len(passages)} passages came with {len(vectors)} vectors")
         self._passages.append(passages)
         self._vectors.append(vectors)
+        self._evidence.append([passage.lang for passage in passages], tokens)
 
     def build_index(self, kind: IndexKind) -> None:
         """Index what was appended and seal the files: nothing can be appended from here on.
@@ -83,9 +92,12 @@ class Draft:
         vectors_PD = map_vectors(self.folder / VECTORS)
         parameters = build_index(vectors_PD, self.folder / INDEX, kind=kind)
         self._index = IndexRecord(kind=kind, parameters=parameters)
-        for name in REQUIRED_FILES:
-            sync_path(self.folder / name)
-        self._files = {name: file_record(self.folder / name) for name in REQUIRED_FILES}
+        names = [*REQUIRED_FILES, *self._evidence.finish(vectors_PD)]
+        for path in {self.folder / name for name in names} | {
+            (self.folder / name).parent for name in names
+        }:
+            sync_path(path)
+        self._files = {name: file_record(self.folder / name) for name in names}
 
     def publish(self, *, encoder: EncoderRecord, activate: bool = True) -> Manifest:
         """Make it the next version of its corpus and, if told so, the active one."""
@@ -105,6 +117,7 @@ class Draft:
             encoder=encoder,
             dim=self._dim,
             index=self._index,
+            lexical=self._evidence.parameters,
             counts=self._counts(),
             files=self._files,
         )
