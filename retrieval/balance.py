@@ -14,7 +14,8 @@ class Balance(StrEnum):
 
     NONE: by score alone.
     ROUND_ROBIN: the first of each language, then the second of each, ...; by score within a round.
-    QUOTA: as many of each language as its share says, in every prefix (Webster's method).
+    QUOTA: rounds of as many places as there are languages, shared out in proportion; by score
+    within a round.
     CALIBRATED: by scores standardised within each passage language.
     """
 
@@ -34,16 +35,17 @@ def balanced_order(
 
     scores_C: what orders candidates within a language, and between languages where `shares_L` is
     None. language_C: 0 .. L - 1. precedence_C: among equal scores the lower goes first.
-    shares_L: how many places a language gets beside the others; those of share 0 come last. The
-    n-th candidate of a language (from 1) stands at (n - 1/2) / share; equal standings go by score.
+    shares_L: the places that each language gets in a round. The n-th candidate of a language (from
+    1) is in round floor((n - 1/2) / share), so that the first R rounds hold R * share of it,
+    rounded (Webster's method). Languages of share 0 come last.
     """
     if shares_L is None:
         return np.lexsort((precedence_C, -scores_C))
-    standing_C = np.full(len(scores_C), np.inf)
+    round_C = np.full(len(scores_C), np.inf)
     share_C = shares_L[language_C]
     place_C = _places_within(scores_C, language_C, precedence_C)
-    np.divide(place_C - 0.5, share_C, out=standing_C, where=share_C > 0)
-    return np.lexsort((precedence_C, -scores_C, standing_C))
+    np.divide(place_C - 0.5, share_C, out=round_C, where=share_C > 0)
+    return np.lexsort((precedence_C, -scores_C, np.floor(round_C)))
 
 
 def shares_of(
@@ -61,9 +63,11 @@ def shares_of(
         return np.ones(len(languages))
     if balance is not Balance.QUOTA:
         return None
-    if not quota:
-        return passages_L.astype(np.float64)
-    return np.array([quota.get(lang, 0.0) for lang in languages])
+    shares_L = passages_L.astype(np.float64)
+    if quota:
+        shares_L = np.array([quota.get(lang, 0.0) for lang in languages])
+    total = float(shares_L.sum())
+    return shares_L * (np.count_nonzero(shares_L) / total if total else 0.0)
 
 
 def _places_within(

@@ -55,6 +55,10 @@ class SearchOptions:
             raise BadInput(f"top_k is {self.top_k}, expected at least 1")
         if self.offset < 0:
             raise BadInput(f"offset is {self.offset}, expected at least 0")
+        if not isinstance(self.mode, Mode) or not isinstance(self.balance, Balance):
+            raise BadInput(
+                f"mode {self.mode!r} and balance {self.balance!r}, expected a Mode and a Balance"
+            )
         for code in (*self.languages, *self.quota, self.query_language):
             parse_language(code)
         for code, share in self.quota.items():

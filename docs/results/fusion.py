@@ -1,6 +1,6 @@
 """The XQuAD-R protocol for every mode and balance, as rows of a Markdown table.
 
-    python docs/results/fusion.py DATA [--encoder DIR] [--undeclared]
+    python docs/results/fusion.py DATA [--encoder DIR] [--mode M]... [--balance B]... [--undeclared]
 
 DATA: a folder of LAReQA's layout. With --undeclared the query's language is told from its text.
 Own share: share of the question's own language among the first ten passages, .0909 is fair.
@@ -50,6 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("--encoder", default=COMPACT)
+    parser.add_argument("--mode", type=Mode, action="append")
+    parser.add_argument("--balance", type=Balance, action="append")
     parser.add_argument("--undeclared", action="store_true")
     arguments = parser.parse_args()
     encoder, lareqa = Encoder.load(arguments.encoder), read_lareqa(arguments.data)
@@ -72,8 +74,8 @@ def main() -> None:
             tokens=encoder.tokenize(texts),
         )
         sys.stdout.write("| " + " | ".join(HEADS) + " |\n" + "|---" * len(HEADS) + "|\n")
-        for mode in Mode:
-            for balance in Balance:
+        for mode in arguments.mode or Mode:
+            for balance in arguments.balance or Balance:
                 sys.stdout.write(measured(query_set, pool, encoded, mode, balance))
                 sys.stdout.flush()
 
