@@ -129,6 +129,6 @@ def _fill(
         for chunk in chunked(passages, chunk_passages=chunk_passages):
             # The encoder sorts what it is given by length, so a chunk needs no order of its own.
             texts = [passage.to_encode for passage in chunk]
-            tokens = encoder.tokenize(texts) if lexical else None
-            draft.append(chunk, encoder.encode_passages(texts), tokens)
+            vectors, tokens = encoder.encode_and_tokenize(texts)
+            draft.append(chunk, vectors, tokens if lexical else None)
             bar.update(len(chunk))
