@@ -48,8 +48,8 @@ class PoolFinder:
         if allowed is not None:
             self._allowed_P = np.zeros(len(pool.language_P), dtype=bool)
             self._allowed_P[allowed.rows] = True
-        self._filters = {place: self._filter([place]) for place in range(len(pool.languages))}
-        sizes_L = np.array([len(found.rows) for found in self._filters.values()], dtype=np.int64)
+        allowed_P = pool.language_P if allowed is None else pool.language_P[allowed.rows]
+        sizes_L = np.bincount(allowed_P, minlength=len(pool.languages))
         self._shares_L = shares_of(balance, pool.languages, sizes_L, quota or {})
 
     def find(self, queries: EncodedQueries, k: int) -> list[Ranking]:
@@ -60,10 +60,21 @@ class PoolFinder:
         parts = self._parts(queries, query, k)
         rows_C = np.concatenate([part.rows for part in parts])
         scores_C = np.concatenate([part.scores for part in parts])
-        kept = scores_C >= self._min_score
+        kept = (scores_C >= self._min_score) & self._could_be_served(rows_C, scores_C, k)
         rows_C, scores_C = rows_C[kept], scores_C[kept]
         order = self._order(rows_C, scores_C)[:k]
         return Ranking(rows_C[order], scores_C[order])
+
+    def _could_be_served(
+        self, rows_C: NDArray[np.int64], scores_C: NDArray[np.float32], k: int
+    ) -> NDArray[np.bool_]:
+        """Whether a candidate scores among the first `k` of its language, ties included."""
+        language_C = self._pool.language_P[rows_C]
+        lowest_L = np.full(len(self._pool.languages), -np.inf, dtype=np.float32)
+        for place in np.flatnonzero(np.bincount(language_C) > k):
+            lowest_L[place] = np.partition(scores_C[language_C == place], -k)[-k]
+        served_C: NDArray[np.bool_] = scores_C >= lowest_L[language_C]
+        return served_C
 
     def _order(self, rows_C: NDArray[np.int64], scores_C: NDArray[np.float32]) -> NDArray[np.int64]:
         language_C = self._pool.language_P[rows_C]
@@ -77,7 +88,7 @@ class PoolFinder:
     def _parts(self, queries: EncodedQueries, query: int, k: int) -> list[Ranking]:
         """The first `k` of each of some groups of languages that cover all; more do no harm."""
         vector_D, tokens = queries.vectors_QD[query], queries.tokens_Q[query]
-        places = set(self._filters)
+        places = set(range(len(self._pool.languages)))
         if self._mode is Mode.LEXICAL:
             return [self._lexical(tokens, place, k) for place in sorted(places)]
         own: set[int] = set()
@@ -86,9 +97,9 @@ class PoolFinder:
             own = {self._pool.languages.index(name) for name in names}
         fused = [self._fused(vector_D, tokens, place, k) for place in sorted(own)]
         if self._balance is Balance.NONE:
-            return [*fused, self._dense(vector_D, self._filter(sorted(places - own)), k)]
+            return [*fused, self._dense(vector_D, self._filter(*sorted(places - own)), k)]
         return fused + [
-            self._dense(vector_D, self._filters[place], k) for place in sorted(places - own)
+            self._dense(vector_D, self._filter(place), k) for place in sorted(places - own)
         ]
 
     def _dense(self, vector_D: NDArray[np.float32], allowed: RowFilter, k: int) -> Ranking:
@@ -123,7 +134,7 @@ class PoolFinder:
         lang = self._pool.languages[place]
         rows_R = self._pool.rows[lang]
         lexical_R = self._pool.lexical_index.scores(tokens, lang)
-        dense = self._dense(vector_D, self._filters[place], k + 2 * DEPTH)
+        dense = self._dense(vector_D, self._filter(place), k + 2 * DEPTH)
         by_words = self._by_words(lexical_R, place, DEPTH).rows
         chosen = np.union1d(dense.rows[:DEPTH], by_words)
         fused = fuse(
@@ -138,6 +149,8 @@ class PoolFinder:
             np.concatenate([fused, dense.scores[others]]),
         )
 
-    def _filter(self, places: Sequence[int]) -> RowFilter:
-        mask_P = np.isin(self._pool.language_P, places)
-        return RowFilter.from_mask(mask_P if self._allowed_P is None else mask_P & self._allowed_P)
+    def _filter(self, *places: int) -> RowFilter:
+        """The allowed rows of some languages."""
+        if self._allowed_P is None:
+            return self._pool.filter_of(places)
+        return RowFilter.from_mask(self._pool.mask_of(places) & self._allowed_P)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -19,6 +19,7 @@ from retrieval.lexical import LexicalIndex
 from retrieval.store import Version
 from retrieval.store.evidence import EvidenceWriter, read_calibrations, read_lexical
 from retrieval.types import UNDECLARED
+from retrieval.vectors import RowFilter
 
 
 class Mode(StrEnum):
@@ -70,6 +71,7 @@ class Pool:
     vectors_PD: NDArray[np.float32]
     lexical: LexicalIndex | None
     calibrations: Mapping[str, Calibration]
+    _filters: dict[tuple[int, ...], RowFilter] = field(default_factory=dict, init=False)
 
     @classmethod
     def built(
@@ -126,6 +128,18 @@ class Pool:
                 f"the corpus has no calibration of {mode_of_scores(mode)} scores",
                 fix="Build it again with `synglot index build NAME --input FILE`.",
             )
+
+    def filter_of(self, places: tuple[int, ...]) -> RowFilter:
+        """The rows of some languages, by their places; made once and kept."""
+        if places not in self._filters:
+            self._filters[places] = RowFilter.from_mask(self.mask_of(places))
+        return self._filters[places]
+
+    def mask_of(self, places: Sequence[int]) -> NDArray[np.bool_]:
+        """[P] whether a row is in one of some languages."""
+        wanted_L = np.zeros(len(self.languages), dtype=bool)
+        wanted_L[list(places)] = True
+        return wanted_L[self.language_P]
 
     @property
     def lexical_index(self) -> LexicalIndex:

@@ -128,7 +128,7 @@ class LexicalWriter:
     ) -> None:
         """Scores by feature, then passage: a counting sort, one block at a time."""
         lengths_P = _joined(state.lengths)
-        mean = max(1.0, float(lengths_P.mean()))
+        mean = float(lengths_P.mean()) or 1.0
         idf_F = np.log1p((state.passages - frequency_F + 0.5) / (frequency_F + 0.5))
         next_F = np.cumsum(frequency_F) - frequency_F
         for feature_N, count_N, passage_N in self._blocks(state):

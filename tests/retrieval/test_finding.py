@@ -103,7 +103,7 @@ def test_a_page_of_hits_is_that_part_of_the_evaluated_ranking(
 
 
 @pytest.mark.parametrize(("mode", "balance"), list(product(Mode, Balance)))
-@pytest.mark.parametrize("depth", [3, 200])
+@pytest.mark.parametrize("depth", [3, 100])
 def test_served_first_hits_are_the_first_of_the_evaluated_ranking(
     searcher: Searcher,
     mode: Mode,

@@ -178,6 +178,14 @@ def test_the_options_of_a_url_are_those_of_a_body(client: httpx.Client) -> None:
     posted, got = client.post("/search", json=body), client.get("/search", params=params)
     assert got.json()["results"] == posted.json()["results"]
     assert client.get("/search", params=params | {"mode": "fuzzy"}).status_code == 422
-    more = {"mode": "hybrid", "balance": "round_robin", "query_language": "en", "min_score": -1}
+    more: dict[str, str | int] = {
+        "mode": "hybrid",
+        "balance": "round_robin",
+        "query_language": "en",
+        "min_score": -1,
+    }
     posted = client.post("/search", json=body | more)
-    assert client.get("/search", params=params | more).json()["results"] == posted.json()["results"]
+    assert (
+        client.get("/search", params={**params, **more}).json()["results"]
+        == posted.json()["results"]
+    )
