@@ -10,7 +10,9 @@ from typing import Any
 
 from app import schemas
 from app.routes.search import to_hit
+from retrieval.balance import Balance
 from retrieval.encoder import Encoder
+from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
 
@@ -32,16 +34,25 @@ def search_once(
     *,
     languages: tuple[str, ...],
     top_k: int,
+    mode: Mode = Mode.DENSE,
+    balance: Balance = Balance.NONE,
+    query_language: str | None = None,
     version: str | None,
     encoder: str | None,
 ) -> schemas.SearchResponse:
     """One query; the answer is that of POST /search."""
     searcher = open_searcher(root, name, version, encoder)
-    options = SearchOptions(top_k=top_k, languages=languages)
+    options = SearchOptions(
+        top_k=top_k,
+        languages=languages,
+        mode=mode,
+        balance=balance,
+        query_language=query_language,
+    )
     began = time.perf_counter()
     vectors = searcher.encode([query])
     encoded = time.perf_counter()
-    (hits,) = searcher.search_vectors(vectors, options)
+    (hits,) = searcher.search_vectors(vectors, options, texts=[query])
     took = schemas.Took(
         queue=0.0,
         encode=round(1e3 * (encoded - began), 3),

@@ -60,12 +60,14 @@ def build_corpus(
     store: Store,
     encoder: Encoder,
     index: IndexOptions = DEFAULT_INDEX,
+    lexical: bool = True,
     activate: bool = True,
     chunk_passages: int = CHUNK_PASSAGES,
     progress: bool = False,
 ) -> BuildReport:
     """Encode, index and publish `passages` as a new version of corpus `name`.
 
+    lexical: keep a BM25 index, too, as lexical and hybrid search need it.
     Where it fails, nothing of it is left and every published version is untouched. Raises BadInput
     (no passage, a name that cannot be one, what the reader raises), DuplicateId, MachineFailure.
     """
@@ -75,7 +77,14 @@ def build_corpus(
         raise BadInput(f"chunk_passages is {chunk_passages}, expected at least 1")
     index.check(encoder.dim)
     with store.draft(name, dim=encoder.dim) as draft:
-        _fill(draft, passages, encoder, chunk_passages=chunk_passages, progress=progress)
+        _fill(
+            draft,
+            passages,
+            encoder,
+            lexical=lexical,
+            chunk_passages=chunk_passages,
+            progress=progress,
+        )
         draft.build_index(index, tell=_say if progress else _keep_quiet)
         manifest = draft.publish(encoder=store.keep_encoder(encoder), activate=activate)
     seconds = time.perf_counter() - started
@@ -125,6 +134,7 @@ def _fill(
     passages: Iterable[Passage],
     encoder: Encoder,
     *,
+    lexical: bool,
     chunk_passages: int,
     progress: bool,
 ) -> None:
@@ -132,6 +142,7 @@ def _fill(
     with tqdm(unit="passage", unit_scale=True, disable=disable, delay=1) as bar:
         for chunk in chunked(passages, chunk_passages=chunk_passages):
             # The encoder sorts what it is given by length, so a chunk needs no order of its own.
-            vectors = encoder.encode_passages([passage.to_encode for passage in chunk])
-            draft.append(chunk, vectors)
+            texts = [passage.to_encode for passage in chunk]
+            vectors, tokens = encoder.encode_and_tokenize(texts)
+            draft.append(chunk, vectors, tokens if lexical else None)
             bar.update(len(chunk))

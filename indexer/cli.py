@@ -75,6 +75,10 @@ def build(
             metavar="R", help="Recall@10 against exact search to tune an approximate index to."
         ),
     ] = TARGET_RECALL,
+    lexical: Annotated[
+        bool,
+        typer.Option("--lexical/--no-lexical", help="Keep a BM25 index for hybrid search."),
+    ] = True,
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Serve the new version at once.")
     ] = True,
@@ -106,6 +110,7 @@ def build(
         store=store,
         encoder=Encoder.load(choose_encoder(store, name, encoder)),
         index=index,
+        lexical=lexical,
         activate=activate,
         progress=True,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -10,7 +10,8 @@ from app import schemas
 from app.errors import TooLarge
 from app.settings import Settings
 from app.state import Service, ServiceDep
-from retrieval.languages import parse_language
+from retrieval.balance import Balance
+from retrieval.pool import Mode
 from retrieval.search import SearchOptions
 from retrieval.types import Hit
 
@@ -33,8 +34,8 @@ async def search_by_url(
     languages: Annotated[list[str] | None, Query(description="Repeatable, or de,th.")] = None,
     query_language: str | None = None,
     version: str | None = None,
-    mode: Literal["dense"] = "dense",
-    balance: Literal["none"] = "none",
+    mode: Mode = Mode.DENSE,
+    balance: Balance = Balance.NONE,
     min_score: float | None = None,
     exact: bool = False,
     with_text: bool = True,
@@ -59,20 +60,24 @@ async def search_by_url(
 
 async def _answer(request: schemas.SearchRequest, service: Service) -> schemas.SearchResponse:
     _check_limits(request, service.settings)
-    if request.query_language is not None:
-        parse_language(request.query_language)
     options = SearchOptions(
         top_k=request.top_k,
         offset=request.offset,
         languages=tuple(request.languages),
         min_score=request.min_score,
         exact=request.exact,
+        mode=request.mode,
+        balance=request.balance,
+        quota=request.quota,
+        query_language=request.query_language,
     )
     workers, texts = service.workers, request.texts
     opened = await workers.search(lambda: service.corpora.searcher(request.corpus, request.version))
     searcher = opened.value
     encoded = await workers.encode(lambda: searcher.encode(texts))
-    found = await workers.search(lambda: searcher.search_vectors(encoded.value, options))
+    found = await workers.search(
+        lambda: searcher.search_vectors(encoded.value, options, texts=texts)
+    )
     took = schemas.Took(
         queue=round(opened.waited_ms + encoded.waited_ms + found.waited_ms, 3),
         encode=round(encoded.ran_ms, 3),

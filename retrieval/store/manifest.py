@@ -112,7 +112,7 @@ class Counts(_Record):
 
 
 class Manifest(_Record):
-    """One version of one corpus."""
+    """One version of one corpus. `lexical`: the parameters of its lexical index, empty if none."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     corpus: str
@@ -123,6 +123,7 @@ class Manifest(_Record):
     dim: Annotated[int, Field(ge=1)]
     metric: Literal["inner_product"] = "inner_product"
     index: IndexRecord
+    lexical: dict[str, str] = {}
     counts: Counts
     files: dict[_FileName, FileRecord]
 
