@@ -10,6 +10,7 @@ import typer
 
 from app.evaluations import parse_measures
 from app.outcome import Outcome, Wanted, check_gates, conclude, provenance
+from retrieval.balance import Balance
 from retrieval.benchmark.domain_report import compare_strategies, strategy_figures
 from retrieval.benchmark.domain_saved import SavedDomainShift, read_domain_shift
 from retrieval.benchmark.domain_shift import (
@@ -29,18 +30,32 @@ from retrieval.evaluation.comparison import compare_per_query
 from retrieval.evaluation.gate import GateRule
 from retrieval.evaluation.worst import worst_queries
 from retrieval.formats.runs import write_run
+from retrieval.pool import Mode
 
 _WORST_BY = "MRR@10"
 
 
 def run_xquad_r(
-    data: Path, encoder: str | None, wanted: Wanted, *, measures: str, seed: int
+    data: Path,
+    encoder: str | None,
+    wanted: Wanted,
+    *,
+    mode: Mode,
+    balance: Balance,
+    measures: str,
+    seed: int,
 ) -> Outcome:
     """The XQuAD-R protocol over `data`; a TREC run of the pool is written where one is wanted."""
     extra = parse_measures(measures) if measures.strip() else ()
     wanted.check_measures((*POOLED.values(), *RESTRICTED.values(), *extra))
     done = benchmark_xquad_r(
-        data, Encoder.load(encoder or COMPACT), measures=extra, seed=seed, progress=True
+        data,
+        Encoder.load(encoder or COMPACT),
+        mode=mode,
+        balance=balance,
+        measures=extra,
+        seed=seed,
+        progress=True,
     )
     if wanted.run is not None:
         write_run(rankings(done.query_set.queries, done.ranker, progress=True), wanted.run)

@@ -3,56 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.errors import TooLarge
+from retrieval.balance import Balance
 from retrieval.errors import BadInput
 from retrieval.evaluation import Evaluation, evaluate
+from retrieval.evaluation.index_loss import searcher_loss
 from retrieval.formats.packing import BROKEN_COMPRESSION, open_binary
 from retrieval.formats.query_sets import Layout, read_query_set
 from retrieval.metrics.measure import DEFAULT_MEASURES, Measure
-from retrieval.search import Searcher
-from retrieval.types import Query
+from retrieval.pool import Mode
+from retrieval.search import Searcher, SearchOptions
+from retrieval.types import QuerySet
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _CHUNK_BYTES = 2**20
 
 
 class EvaluationSearch(BaseModel):
-    """Options of /search that change which passages an evaluation ranks.
+    """Options of /search that change which passages an evaluation ranks, and how.
 
-    `top_k` is not among them: it never limits an evaluation. `exact` is what every evaluation is.
+    `top_k` is not among them: it never limits an evaluation. `exact` is what every evaluation is;
+    what an approximate index loses is told beside it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     languages: tuple[str, ...] = ()
+    query_language: str | None = None
+    mode: Mode = Mode.DENSE
+    balance: Balance = Balance.NONE
+    quota: dict[str, float] = {}
     exact: bool = True
-    mode: Literal["dense"] = "dense"
-    balance: Literal["none"] = "none"
 
-
-class Restricted:
-    """A searcher whose ranking holds only passages in some languages."""
-
-    def __init__(self, searcher: Searcher, languages: Sequence[str]) -> None:
-        self.passage_ids = searcher.passage_ids
-        self.passage_languages = searcher.passage_languages
-        self._searcher = searcher
-        self._left_out_P = ~np.isin(np.array(searcher.passage_languages), list(languages))
-
-    def score_blocks(
-        self, queries: Sequence[Query], *, progress: bool = False
-    ) -> Iterator[NDArray[np.float32]]:
-        """As the searcher's, -inf for what is not in the ranking."""
-        for scores_QP in self._searcher.score_blocks(queries, progress=progress):
-            yield np.where(self._left_out_P, np.float32(-np.inf), scores_QP)
+    @property
+    def options(self) -> SearchOptions:
+        """The same for a searcher."""
+        return SearchOptions(
+            languages=self.languages,
+            query_language=self.query_language,
+            mode=self.mode,
+            balance=self.balance,
+            quota=self.quota,
+        )
 
 
 def parse_search(text: str) -> EvaluationSearch:
@@ -120,18 +119,41 @@ def run_evaluation(
 ) -> Evaluation:
     """Read, check and measure. Raises BadInput and its kin, with file and line."""
     query_set = read_query_set(queries, qrels, layout=layout, groups=groups, domains=domains)
-    absent = sorted(set(search.languages) - set(searcher.version.languages))
+    return measure(query_set, searcher, search.options, measures=measures)
+
+
+def measure(
+    query_set: QuerySet,
+    searcher: Searcher,
+    options: SearchOptions,
+    *,
+    measures: Sequence[Measure],
+    seed: int = 0,
+    strict: bool = False,
+    progress: bool = False,
+) -> Evaluation:
+    """A query set through a searcher: the one way in which the shell and the service evaluate.
+
+    The report names mode and balance, and what an approximate index loses. Raises BadInput.
+    """
+    absent = sorted(set(options.languages) - set(searcher.version.languages))
     if absent:
         raise BadInput(
             f"the corpus has no passages in {', '.join(absent)}",
             fix=f"It has {', '.join(searcher.version.languages)}.",
         )
-    ranker = Restricted(searcher, search.languages) if search.languages else searcher
-    return evaluate(
+    evaluation = evaluate(
         query_set,
-        ranker,
+        searcher.ranker(options),
         corpus=searcher.version.corpus,
         version=searcher.version.id,
         encoder=searcher.encoder.fingerprint,
         measures=measures,
+        seed=seed,
+        strict=strict,
+        progress=progress,
     )
+    loss = searcher_loss(query_set, searcher, options, measures=measures, progress=progress)
+    search = {"mode": options.mode.value, "balance": options.balance.value}
+    search |= {"languages": list(options.languages)} if options.languages else {}
+    return replace(evaluation, report={**evaluation.report, "search": search, "index_loss": loss})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.evaluations import parse_layout, parse_measures
+from app.evaluations import measure, parse_layout, parse_measures
 from app.outcome import Outcome, Wanted, conclude
 from app.shell import open_searcher
 from retrieval.errors import BadInput
@@ -17,7 +17,8 @@ from retrieval.formats.files import expand_inputs
 from retrieval.formats.packing import STDIN
 from retrieval.formats.query_sets import read_query_set
 from retrieval.formats.runs import read_run, write_run
-from retrieval.search import Searcher
+from retrieval.metrics.measure import Measure
+from retrieval.search import DEFAULT_OPTIONS, Searcher, SearchOptions
 from retrieval.types import QuerySet
 
 _QUERY_ENDINGS = (".jsonl", ".jsonl.gz", ".tsv", ".tsv.gz", ".json", ".json.gz", ".txt")
@@ -28,7 +29,8 @@ class Request:
     """What to measure: a query set on a version of a corpus.
 
     queries, qrels: files, folders or globs. measures: names separated by spaces.
-    ranked: a TREC run of another system, measured in place of the corpus' own ranking.
+    search: how passages are scored. ranked: a TREC run of another system, measured in place of the
+    corpus' own ranking.
     """
 
     root: Path
@@ -41,6 +43,7 @@ class Request:
     measures: str = ""
     version: str | None = None
     encoder: str | None = None
+    search: SearchOptions = DEFAULT_OPTIONS
     ranked: Path | None = None
     run_depth: int = RUN_DEPTH
     seed: int = 0
@@ -63,19 +66,7 @@ def evaluate_offline(request: Request, wanted: Wanted) -> Outcome:
     measures = parse_measures(request.measures)
     wanted.check_measures(measures)
     searcher = open_searcher(request.root, request.corpus, request.version, request.encoder)
-    ranker, missing = _ranker(request, searcher, query_set)
-    evaluation = evaluate(
-        query_set,
-        ranker,
-        corpus=request.corpus,
-        version=searcher.version.id,
-        encoder=None if request.ranked else searcher.encoder.fingerprint,
-        measures=measures,
-        missing=missing,
-        seed=request.seed,
-        strict=request.strict,
-        progress=True,
-    )
+    ranker, evaluation = _measured(request, searcher, query_set, measures)
     if wanted.run is not None:
         ranked = rankings(query_set.queries, ranker, depth=request.run_depth, progress=True)
         write_run(ranked, wanted.run)
@@ -100,38 +91,64 @@ def _files(names: Sequence[str]) -> list[Path]:
     return files
 
 
-def _ranker(request: Request, searcher: Searcher, query_set: QuerySet) -> tuple[Ranker, int]:
-    """What ranks, and how many judged queries it leaves out."""
+def _measured(
+    request: Request, searcher: Searcher, query_set: QuerySet, measures: Sequence[Measure]
+) -> tuple[Ranker, Evaluation]:
+    """The corpus' own ranking measured, or that of a run."""
     if request.ranked is None:
-        return searcher, 0
+        evaluation = measure(
+            query_set,
+            searcher,
+            request.search,
+            measures=measures,
+            seed=request.seed,
+            strict=request.strict,
+            progress=True,
+        )
+        return searcher.ranker(request.search), evaluation
+    ranker = _run_ranker(request.ranked, searcher, query_set)
+    return ranker, evaluate(
+        query_set,
+        ranker,
+        corpus=request.corpus,
+        version=searcher.version.id,
+        encoder=None,
+        measures=measures,
+        missing=ranker.missing(query_set),
+        seed=request.seed,
+        strict=request.strict,
+        progress=True,
+    )
+
+
+def _run_ranker(path: Path, searcher: Searcher, query_set: QuerySet) -> RunRanker:
     ranker = RunRanker(
-        read_run(request.ranked, passages=set(searcher.passage_ids)),
+        read_run(path, passages=set(searcher.passage_ids)),
         passage_ids=searcher.passage_ids,
         passage_languages=searcher.passage_languages,
     )
-    missing = ranker.missing(query_set)
-    if missing == len(query_set.qrels):
+    if ranker.missing(query_set) == len(query_set.qrels):
         raise BadInput(
             "the run holds none of the judged queries",
-            path=request.ranked,
+            path=path,
             fix="Give a run of the same query ids.",
         )
-    return ranker, missing
+    return ranker
 
 
 def _worst(
     evaluation: Evaluation, ranker: Ranker, query_set: QuerySet, searcher: Searcher
 ) -> dict[str, object]:
-    measure = next(iter(evaluation.per_query.views["pool"].values))
+    name = next(iter(evaluation.per_query.views["pool"].values))
     queries = worst_queries(
         evaluation.ranked,
         evaluation.per_query,
         ranker,
         query_set.qrels,
-        measure=measure,
+        measure=name,
         passage_at=searcher.version.passages.__getitem__,
     )
-    return {"measure": measure, "queries": queries}
+    return {"measure": name, "queries": queries}
 
 
 def _index(searcher: Searcher) -> Mapping[str, Any]:

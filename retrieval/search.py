@@ -19,11 +19,14 @@ from retrieval.languages import parse_language
 from retrieval.pool import EncodedQueries, Mode, Pool
 from retrieval.scoring import PoolScorer
 from retrieval.store import Version
-from retrieval.types import UNDECLARED, Hit, Query
+from retrieval.types import UNDECLARED, Hit, Query, Scored
 from retrieval.vectors import Ranking, RowFilter, unit_rows
 
 # Queries encoded at a time when every passage is scored; the vectors of one such slice are small.
 _ENCODE_SLICE = 8192
+
+# Queries whose first thousand passages are held at a time.
+_RUN_SLICE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +204,26 @@ class Searcher:
                 for block_QP in scorer.score_blocks(encoded):
                     yield block_QP
                     bar.update(len(block_QP))
+
+    def index_run(
+        self, queries: Sequence[Query], options: SearchOptions, *, depth: int
+    ) -> Iterator[tuple[str, list[Scored]]]:
+        """(query id, its first `depth` passages as the index finds them) of each query.
+
+        In dense search without balance: what an approximate index may lose. Raises BadInput.
+        """
+        for start in range(0, len(queries), _RUN_SLICE):
+            some = queries[start : start + _RUN_SLICE]
+            rankings = self.version.index.search(
+                self._encode_queries(some),
+                depth,
+                ids_of=self.version.passages.ids_at,
+                allowed=self._rows(options),
+            )
+            for query, ranking in zip(some, rankings, strict=True):
+                ids = self.version.passages.ids_at(ranking.rows)
+                scored = zip(ids, ranking.scores.tolist(), strict=True)
+                yield query.id, [Scored(identifier, score) for identifier, score in scored]
 
     def ranker(self, options: SearchOptions) -> SearchRanker:
         """What evaluation ranks with: this search, with these options."""

@@ -8,15 +8,19 @@ from typing import Annotated
 import typer
 
 from app.commands.options import (
+    BalanceOption,
     Compare,
     Csv,
     EncoderOption,
     Gates,
+    ModeOption,
     ReportFile,
     RunFile,
     Seed,
 )
 from indexer.cli import Json
+from retrieval.balance import Balance
+from retrieval.pool import Mode
 
 commands = typer.Typer(help="Published protocols on public data.", no_args_is_help=True)
 
@@ -25,6 +29,8 @@ commands = typer.Typer(help="Published protocols on public data.", no_args_is_he
 def xquad_r(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of LANG.json[.gz].")],
     encoder: EncoderOption = None,
+    mode: ModeOption = Mode.DENSE,
+    balance: BalanceOption = Balance.NONE,
     measures: Annotated[
         str, typer.Option(help="Beside those of the protocol; separated by spaces.")
     ] = "nDCG@10 Recall@100",
@@ -45,7 +51,9 @@ def xquad_r(
     from app.shell import benchmark_as_text
 
     wanted = Wanted.of(json=json, csv=csv, report=report, run=run, compare=compare, gates=gate)
-    outcome = run_xquad_r(data, encoder, wanted, measures=measures, seed=seed)
+    outcome = run_xquad_r(
+        data, encoder, wanted, mode=mode, balance=balance, measures=measures, seed=seed
+    )
     publish(outcome, wanted, benchmark_as_text)
 
 

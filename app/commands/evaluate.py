@@ -9,17 +9,23 @@ import typer
 
 from app.commands.options import (
     DEFAULT_MEASURES,
+    BalanceOption,
     Compare,
     Csv,
     EncoderOption,
     Gates,
+    Languages,
     Measures,
+    ModeOption,
     ReportFile,
     RunFile,
     Seed,
     Strict,
+    codes,
 )
 from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
+from retrieval.balance import Balance
+from retrieval.pool import Mode
 
 
 def evaluate(
@@ -44,6 +50,9 @@ def evaluate(
             "--from-run", metavar="F", help="Measure this TREC run instead of searching the corpus."
         ),
     ] = None,
+    mode: ModeOption = Mode.DENSE,
+    balance: BalanceOption = Balance.NONE,
+    languages: Languages = "",
     root: Root = DEFAULT_ROOT,
     version: VersionOption = None,
     encoder: EncoderOption = None,
@@ -68,6 +77,7 @@ def evaluate(
     from app.offline import Request, evaluate_offline
     from app.outcome import Wanted, publish
     from app.shell import report_as_text
+    from retrieval.search import SearchOptions
 
     wanted = Wanted.of(json=json, csv=csv, report=report, run=run, compare=compare, gates=gate)
     request = Request(
@@ -81,6 +91,7 @@ def evaluate(
         measures=measures,
         version=version,
         encoder=encoder,
+        search=SearchOptions(mode=mode, balance=balance, languages=codes(languages)),
         ranked=ranked,
         run_depth=run_depth,
         seed=seed,

@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
+from retrieval.balance import Balance
+from retrieval.pool import Mode
+
 EncoderOption = Annotated[
     str | None, typer.Option(metavar="PATH", help="Encoder folder or hub name.")
+]
+ModeOption = Annotated[
+    Mode, typer.Option(help="How passages are scored: by vectors, by BM25 over subwords, by both.")
+]
+BalanceOption = Annotated[Balance, typer.Option(help="How languages share the ranking.")]
+Languages = Annotated[
+    str, typer.Option(metavar="CODES", help="Only passages in these, as in de,th.")
 ]
 Csv = Annotated[
     Path | None, typer.Option("--csv", metavar="F", help="Write the figures as one tidy table.")
@@ -39,5 +49,11 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Treat what is doubtful about the query set as an error.")
 ]
 Measures = Annotated[str, typer.Option(help="Names separated by spaces.")]
+
+
+def codes(languages: str) -> tuple[str, ...]:
+    """Language codes separated by commas."""
+    return tuple(code.strip() for code in languages.split(",") if code.strip())
+
 
 DEFAULT_MEASURES = "MRR@10 mAP nDCG@10 Recall@100"

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrieval.evaluation.evaluation import rank_query_set
-from retrieval.evaluation.rankers import Ranker, RunRanker
+from retrieval.evaluation.rankers import RUN_DEPTH, Ranker, RunRanker, rankings
 from retrieval.metrics.measure import Measure
+from retrieval.search import Searcher, SearchOptions
 from retrieval.types import Query, QuerySet, Run, Scored
+from retrieval.vectors import IndexKind
 
 OVERLAP_CUTOFFS = (10, 100)
 """Depths at which the overlap with the exact ranking is counted."""
@@ -91,6 +93,36 @@ def measure_index_loss(
         exact=values[0],
         index=values[1],
     )
+
+
+def searcher_loss(
+    query_set: QuerySet,
+    searcher: Searcher,
+    options: SearchOptions,
+    *,
+    measures: Sequence[Measure],
+    depth: int = RUN_DEPTH,
+    progress: bool = False,
+) -> dict[str, object] | None:
+    """`IndexLoss.to_json` of a searcher's version, None where its index is exact.
+
+    Only dense search without balance asks the index for its first passages alone; for other modes
+    the loss is that of dense search, on which they build.
+    """
+    if searcher.version.manifest.index.kind == IndexKind.FLAT:
+        return None
+    plain = SearchOptions(languages=options.languages)
+    queries = judged_queries(query_set)
+    ranker = searcher.ranker(plain)
+    found = measure_index_loss(
+        query_set,
+        ranker,
+        exact=dict(rankings(queries, ranker, depth=depth, progress=progress)),
+        index=dict(searcher.index_run(queries, plain, depth=depth)),
+        depth=depth,
+        measures=measures,
+    )
+    return {"kind": str(searcher.version.manifest.index.kind), **found.to_json()}
 
 
 def judged_queries(query_set: QuerySet) -> list[Query]:
