@@ -16,11 +16,13 @@ import typer
 
 from app.commands.benchmark import commands as benchmark_commands
 from app.commands.evaluate import evaluate
-from app.commands.options import EncoderOption
+from app.commands.options import BalanceOption, EncoderOption, Languages, ModeOption, codes
 from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
 from indexer.cli import app as index_commands
 from retrieval import errors
+from retrieval.balance import Balance
 from retrieval.formats.files import write_json
+from retrieval.pool import Mode
 
 app = typer.Typer(
     name="synglot",
@@ -116,10 +118,14 @@ def serve(
 def search(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The corpus.")],
     query: Annotated[str, typer.Argument(metavar="QUERY")],
-    languages: Annotated[
-        str, typer.Option(metavar="CODES", help="Only passages in these, as in de,th.")
-    ] = "",
+    languages: Languages = "",
     top_k: Annotated[int, typer.Option(help="Hits.")] = 10,
+    mode: ModeOption = Mode.DENSE,
+    balance: BalanceOption = Balance.NONE,
+    query_language: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Of the query; by default told from its text."),
+    ] = None,
     root: Root = DEFAULT_ROOT,
     version: VersionOption = None,
     encoder: EncoderOption = None,
@@ -131,9 +137,17 @@ def search(
     """
     from app.shell import as_text, search_once
 
-    wanted = tuple(code.strip() for code in languages.split(",") if code.strip())
     answer = search_once(
-        root, name, query, languages=wanted, top_k=top_k, version=version, encoder=encoder
+        root,
+        name,
+        query,
+        languages=codes(languages),
+        top_k=top_k,
+        mode=mode,
+        balance=balance,
+        query_language=query_language,
+        version=version,
+        encoder=encoder,
     )
     if json != "-":
         typer.echo(as_text(answer))

@@ -154,6 +154,7 @@ def measure(
         progress=progress,
     )
     loss = searcher_loss(query_set, searcher, options, measures=measures, progress=progress)
-    search = {"mode": options.mode.value, "balance": options.balance.value}
-    search |= {"languages": list(options.languages)} if options.languages else {}
+    search: dict[str, object] = {"mode": options.mode.value, "balance": options.balance.value}
+    if options.languages:
+        search["languages"] = list(options.languages)
     return replace(evaluation, report={**evaluation.report, "search": search, "index_loss": loss})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.balance import Balance
 from retrieval.errors import BadInput
 from retrieval.evaluation import VectorRanker
+from retrieval.pool import EncodedQueries, Mode, Pool
+from retrieval.scoring import PoolRanker, PoolScorer
 from retrieval.types import ParallelItem, Passage, Query, QuerySet
 
 
@@ -37,6 +41,15 @@ class TextEncoder(Protocol):
         ...
 
 
+class TokenizingEncoder(TextEncoder, Protocol):
+    """An encoder whose subwords lexical search can count."""
+
+    @property
+    def tokenize(self) -> Callable[[Sequence[str]], list[list[int]]]:
+        """Texts to token ids, without special tokens."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassagePool:
     """Queries, their judgements and the passages that compete."""
@@ -44,8 +57,35 @@ class PassagePool:
     query_set: QuerySet
     passages: Sequence[Passage]
 
+    def searched(
+        self,
+        encoder: TokenizingEncoder,
+        folder: Path,
+        *,
+        mode: Mode,
+        balance: Balance,
+        progress: bool = False,
+    ) -> PoolRanker:
+        """Everything encoded, ready to rank as search does; `folder` takes the lexical index."""
+        queries = self.query_set.queries
+        texts, questions = [p.to_encode for p in self.passages], [q.text for q in queries]
+        pool = Pool.built(
+            folder,
+            passage_ids=[passage.id for passage in self.passages],
+            passage_languages=[passage.lang for passage in self.passages],
+            vectors_PD=encoder.encode_passages(texts, progress=progress),
+            tokens=encoder.tokenize(texts),
+        )
+        encoded = EncodedQueries(
+            vectors_QD=encoder.encode_queries(questions, progress=progress),
+            tokens_Q=encoder.tokenize(questions),
+            languages_Q=[query.lang for query in queries],
+        )
+        scorer = PoolScorer(pool, mode=mode, balance=balance)
+        return PoolRanker(scorer, pool, query_ids=[q.id for q in queries], queries=encoded)
+
     def ranker(self, encoder: TextEncoder, *, progress: bool = False) -> VectorRanker:
-        """Everything encoded, ready to rank."""
+        """Everything encoded, ready to rank by vectors alone."""
         queries = self.query_set.queries
         return VectorRanker(
             passage_ids=[passage.id for passage in self.passages],

@@ -5,6 +5,7 @@ Monolingual (Mo.), cross-lingual (Cr.) and multilingual (Mul.) retrieval, as in 
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.benchmark.pools import PassagePool, TextEncoder
+from retrieval.balance import Balance
+from retrieval.benchmark.pools import PassagePool, TokenizingEncoder
 from retrieval.encoder import shown_path
 from retrieval.evaluation import Evaluation, VectorRanker, evaluate
 from retrieval.formats.lareqa import is_xquad_r, read_lareqa
 from retrieval.metrics.measure import Measure
 from retrieval.metrics.ranked import RankedSet
+from retrieval.pool import Mode
+from retrieval.scoring import PoolRanker
 from retrieval.types import Passage, QuerySet
 
 PROTOCOL = "xquad-r"
@@ -39,15 +43,16 @@ class Benchmarked:
 
     figures: the protocol's JSON object. evaluation: of the pool of all languages.
     ranker, passages, query_set: what was ranked, for runs and for the hits of a report.
-    files: the data.
+    files: the data. scratch: holds what the ranker has mapped, and goes with the last of both.
     """
 
     figures: Figures
     evaluation: Evaluation
-    ranker: VectorRanker
+    ranker: VectorRanker | PoolRanker
     passages: Sequence[Passage]
     query_set: QuerySet
     files: Sequence[Path]
+    scratch: tempfile.TemporaryDirectory[str]
 
     def to_json(self) -> Figures:
         """The protocol's figures, then the report with the value of every query."""
@@ -56,8 +61,10 @@ class Benchmarked:
 
 def benchmark_xquad_r(
     data: Path,
-    encoder: TextEncoder,
+    encoder: TokenizingEncoder,
     *,
+    mode: Mode = Mode.DENSE,
+    balance: Balance = Balance.NONE,
     measures: Sequence[Measure] = (),
     seed: int = 0,
     progress: bool = False,
@@ -65,13 +72,21 @@ def benchmark_xquad_r(
 ) -> Benchmarked:
     """The protocol for a folder of `LANG.json[.gz]`: exact search, full rankings.
 
-    measures: of the report, beside those of the protocol. Raises what `read_lareqa` raises.
+    mode, balance: as in search. measures: of the report, beside those of the protocol.
+    Raises what `read_lareqa` raises.
     """
     lareqa = read_lareqa(data)
     query_set = lareqa.query_set()
     began = clock()
     pool = PassagePool(query_set=query_set, passages=lareqa.passages)
-    ranker = pool.ranker(encoder, progress=progress)
+    scratch = tempfile.TemporaryDirectory(prefix="synglot-xquad-r-")
+    ranker: VectorRanker | PoolRanker = (
+        pool.ranker(encoder, progress=progress)
+        if (mode, balance) == (Mode.DENSE, Balance.NONE)
+        else pool.searched(
+            encoder, Path(scratch.name), mode=mode, balance=balance, progress=progress
+        )
+    )
     encoded = clock()
     evaluation = evaluate(
         query_set,
@@ -85,7 +100,8 @@ def benchmark_xquad_r(
     )
     figures: Figures = {
         "protocol": PROTOCOL,
-        "mode": "dense",
+        "mode": mode.value,
+        "balance": balance.value,
         "encoder": {"path": shown_path(encoder.path), "fingerprint": encoder.fingerprint},
         "counts": lareqa.counts,
         "published_counts": is_xquad_r(lareqa),
@@ -103,6 +119,7 @@ def benchmark_xquad_r(
         passages=lareqa.passages,
         query_set=query_set,
         files=[file.path for file in lareqa.files],
+        scratch=scratch,
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from retrieval.balance import Balance
 from retrieval.benchmark import VectorRanker, benchmark_xquad_r
-from retrieval.evaluation import rank_query_set
+from retrieval.evaluation import rank_query_set, rankings
 from retrieval.formats.lareqa import read_lareqa
 from retrieval.metrics.measure import Measure
+from retrieval.pool import Mode
 from retrieval.types import QuerySet
 from tests.retrieval.metrics.oracle import mid_rank, total_order, trec_eval
 
@@ -47,10 +49,17 @@ class TrigramEncoder:
 
     encode_passages = encode_queries
 
+    @property
+    def tokenize(self) -> Callable[[Sequence[str]], list[list[int]]]:
+        return lambda texts: [_trigrams(f"  {text.casefold()} ") for text in texts]
+
     def _sum(self, text: str) -> NDArray[np.float32]:
-        parts = [zlib.crc32(text[i : i + 3].encode()) % 4096 for i in range(len(text) - 2)]
-        total: NDArray[np.float32] = self._table[parts].sum(axis=0)
+        total: NDArray[np.float32] = self._table[_trigrams(text)].sum(axis=0)
         return total
+
+
+def _trigrams(text: str) -> list[int]:
+    return [zlib.crc32(text[i : i + 3].encode()) % 4096 for i in range(len(text) - 2)]
 
 
 @pytest.fixture
@@ -161,6 +170,7 @@ def test_the_report_has_the_fields_that_scripts_rely_on(folder: Path) -> None:
     assert list(figures) == [
         "protocol",
         "mode",
+        "balance",
         "encoder",
         "counts",
         "published_counts",
@@ -174,6 +184,24 @@ def test_the_report_has_the_fields_that_scripts_rely_on(folder: Path) -> None:
     assert figures["counts"]["th"] == {"questions": 2, "candidates": 3}
     assert set(figures["seconds"]) == {"encode", "search", "measure"}
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("balance", Balance)
+def test_every_mode_and_balance_is_measured_in_the_order_it_serves(
+    folder: Path, mode: Mode, balance: Balance
+) -> None:
+    done = benchmark_xquad_r(folder, TrigramEncoder(), mode=mode, balance=balance)
+    assert (done.figures["mode"], done.figures["balance"]) == (mode.value, balance.value)
+    assert done.figures["monolingual"]["mAP"] > 0.5
+    dense = benchmark_xquad_r(folder, TrigramEncoder()).figures
+    if mode is Mode.HYBRID:  # lexical evidence stays in its language
+        assert done.figures["cross_lingual"] == dense["cross_lingual"]
+    (first, ranking), *_ = rankings(done.query_set.queries, done.ranker)
+    assert first == done.query_set.queries[0].id
+    if balance is Balance.ROUND_ROBIN and mode is Mode.DENSE:
+        languages = {passage.id: passage.lang for passage in done.passages}
+        assert {languages[scored.id] for scored in ranking[:3]} == set(SENTENCES)
 
 
 def test_one_language_alone_has_no_pairs(folder: Path) -> None:
