@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
@@ -22,7 +23,7 @@ from retrieval.benchmark.domain_shift import (
     strategy_pairs,
 )
 from retrieval.benchmark.miracl import MEASURES, benchmark_miracl, find_miracl
-from retrieval.benchmark.xquad_r import POOLED, RESTRICTED, benchmark_xquad_r
+from retrieval.benchmark.xquad_r import POOLED, RESTRICTED, Benchmarked, benchmark_xquad_r
 from retrieval.encoder import COMPACT, Encoder
 from retrieval.errors import BadInput
 from retrieval.evaluation import rankings
@@ -48,18 +49,32 @@ def run_xquad_r(
     """The XQuAD-R protocol over `data`; a TREC run of the pool is written where one is wanted."""
     extra = parse_measures(measures) if measures.strip() else ()
     wanted.check_measures((*POOLED.values(), *RESTRICTED.values(), *extra))
-    done = benchmark_xquad_r(
-        data,
-        Encoder.load(encoder or COMPACT),
-        mode=mode,
-        balance=balance,
-        measures=extra,
+    with TemporaryDirectory(prefix="synglot-xquad-r-") as scratch:
+        done = benchmark_xquad_r(
+            data,
+            Encoder.load(encoder or COMPACT),
+            mode=mode,
+            balance=balance,
+            scratch=Path(scratch),
+            measures=extra,
+            seed=seed,
+            progress=True,
+        )
+        if wanted.run is not None:
+            write_run(rankings(done.query_set.queries, done.ranker, progress=True), wanted.run)
+        report = {**done.to_json(), "worst": _worst(done)}
+    return conclude(
+        report,
+        done.evaluation.per_query,
+        wanted,
+        files=done.files,
+        index={"kind": "exact", "passages": len(done.passages)},
         seed=seed,
-        progress=True,
     )
-    if wanted.run is not None:
-        write_run(rankings(done.query_set.queries, done.ranker, progress=True), wanted.run)
-    worst = worst_queries(
+
+
+def _worst(done: Benchmarked) -> dict[str, object]:
+    queries = worst_queries(
         done.evaluation.ranked,
         done.evaluation.per_query,
         done.ranker,
@@ -67,14 +82,7 @@ def run_xquad_r(
         measure=_WORST_BY,
         passage_at=done.passages.__getitem__,
     )
-    return conclude(
-        {**done.to_json(), "worst": {"measure": _WORST_BY, "queries": worst}},
-        done.evaluation.per_query,
-        wanted,
-        files=done.files,
-        index={"kind": "exact", "passages": len(done.passages)},
-        seed=seed,
-    )
+    return {"measure": _WORST_BY, "queries": queries}
 
 
 def run_miracl(

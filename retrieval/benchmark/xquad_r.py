@@ -5,7 +5,6 @@ Monolingual (Mo.), cross-lingual (Cr.) and multilingual (Mul.) retrieval, as in 
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class Benchmarked:
 
     figures: the protocol's JSON object. evaluation: of the pool of all languages.
     ranker, passages, query_set: what was ranked, for runs and for the hits of a report.
-    files: the data. scratch: holds what the ranker has mapped, and goes with the last of both.
+    files: the data.
     """
 
     figures: Figures
@@ -52,7 +51,6 @@ class Benchmarked:
     passages: Sequence[Passage]
     query_set: QuerySet
     files: Sequence[Path]
-    scratch: tempfile.TemporaryDirectory[str]
 
     def to_json(self) -> Figures:
         """The protocol's figures, then the report with the value of every query."""
@@ -65,6 +63,7 @@ def benchmark_xquad_r(
     *,
     mode: Mode = Mode.DENSE,
     balance: Balance = Balance.NONE,
+    scratch: Path | None = None,
     measures: Sequence[Measure] = (),
     seed: int = 0,
     progress: bool = False,
@@ -72,21 +71,15 @@ def benchmark_xquad_r(
 ) -> Benchmarked:
     """The protocol for a folder of `LANG.json[.gz]`: exact search, full rankings.
 
-    mode, balance: as in search. measures: of the report, beside those of the protocol.
-    Raises what `read_lareqa` raises.
+    mode, balance: as in search; anything but dense without balance needs `scratch`, an empty folder
+    that takes the lexical index and must outlive the ranker.
+    measures: of the report, beside those of the protocol. Raises what `read_lareqa` raises.
     """
     lareqa = read_lareqa(data)
     query_set = lareqa.query_set()
     began = clock()
     pool = PassagePool(query_set=query_set, passages=lareqa.passages)
-    scratch = tempfile.TemporaryDirectory(prefix="synglot-xquad-r-")
-    ranker: VectorRanker | PoolRanker = (
-        pool.ranker(encoder, progress=progress)
-        if (mode, balance) == (Mode.DENSE, Balance.NONE)
-        else pool.searched(
-            encoder, Path(scratch.name), mode=mode, balance=balance, progress=progress
-        )
-    )
+    ranker = _ranker(pool, encoder, mode, balance, scratch, progress=progress)
     encoded = clock()
     evaluation = evaluate(
         query_set,
@@ -119,8 +112,23 @@ def benchmark_xquad_r(
         passages=lareqa.passages,
         query_set=query_set,
         files=[file.path for file in lareqa.files],
-        scratch=scratch,
     )
+
+
+def _ranker(
+    pool: PassagePool,
+    encoder: TokenizingEncoder,
+    mode: Mode,
+    balance: Balance,
+    scratch: Path | None,
+    *,
+    progress: bool,
+) -> VectorRanker | PoolRanker:
+    if (mode, balance) == (Mode.DENSE, Balance.NONE):
+        return pool.ranker(encoder, progress=progress)
+    if scratch is None:
+        raise ValueError("a folder for the lexical index is needed")
+    return pool.searched(encoder, scratch, mode=mode, balance=balance, progress=progress)
 
 
 def protocol_figures(ranked: RankedSet) -> Figures:

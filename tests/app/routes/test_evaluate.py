@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.server import running
+from app.settings import Settings
+from indexer.build import build_corpus
 from retrieval.demo_data import demo_queries
 from retrieval.encoder import Encoder
 from retrieval.evaluation import evaluate
 from retrieval.search import Searcher
 from retrieval.store import Store
+from retrieval.vectors import IndexOptions
 
 
 def post(
@@ -46,6 +51,7 @@ def offline(demo_store: Store, bundled: Encoder) -> dict[str, Any]:
         version="v000001",
         encoder=bundled.fingerprint,
     ).report
+    report |= {"search": {"mode": "dense", "balance": "none"}, "index_loss": None}
     found: dict[str, Any] = json.loads(json.dumps(report))
     return found
 
@@ -84,6 +90,39 @@ def test_gzip_and_one_json_give_the_same_measures(
 def test_measures_are_chosen_by_name(client: httpx.Client, queries: bytes, qrels: bytes) -> None:
     report = post(client, queries, qrels, measures="MRR@3 R@1").json()
     assert list(report["measures"]) == ["MRR@3", "Recall@1"]
+
+
+@pytest.mark.parametrize("search", ['{"mode": "hybrid"}', '{"balance": "round_robin"}'])
+def test_an_evaluation_ranks_as_the_search_that_it_names(
+    client: httpx.Client, queries: bytes, qrels: bytes, offline: dict[str, Any], search: str
+) -> None:
+    report = post(client, queries, qrels, search=search).raise_for_status().json()
+    assert report["search"] == {"mode": "dense", "balance": "none"} | json.loads(search)
+    assert report["measures"] != offline["measures"]
+    assert report["queries"] == offline["queries"]
+
+
+def test_what_an_approximate_index_loses_stands_in_the_report(
+    demo_store: Store, bundled: Encoder, queries: bytes, qrels: bytes, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    passages = list(demo_store.open("demo").passages)
+    others = [
+        replace(first, id=f"{first.id}+{second.id}", text=f"{first.text} {second.text}")
+        for first in passages
+        for second in passages[::16]
+    ]
+    options = IndexOptions(kind="IVF32,Flat", target_recall=0.5)
+    build_corpus("ivf", [*passages, *others], store=store, encoder=bundled, index=options)
+    with running(Settings(root=tmp_path, port=0)) as url, httpx.Client(base_url=url) as client:
+        report = post(client, queries, qrels, corpus="ivf").raise_for_status().json()
+    loss = report["index_loss"]
+    assert "IVF32" in loss["kind"]
+    assert 0.3 < loss["recall@10"]["mean"] <= 1
+    assert list(loss["measures"]) == ["MRR@10", "AP@1000", "nDCG@10", "Recall@100"]
+    exact = report["measures"]["nDCG@10"]["mean"]
+    assert loss["measures"]["nDCG@10"]["exact"] == pytest.approx(exact)
+    assert loss["measures"]["nDCG@10"]["index"] <= exact + 0.05
 
 
 def test_a_search_restricted_to_languages_ranks_only_their_passages(

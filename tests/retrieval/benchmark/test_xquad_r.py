@@ -189,9 +189,10 @@ def test_the_report_has_the_fields_that_scripts_rely_on(folder: Path) -> None:
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("balance", Balance)
 def test_every_mode_and_balance_is_measured_in_the_order_it_serves(
-    folder: Path, mode: Mode, balance: Balance
+    folder: Path, mode: Mode, balance: Balance, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    done = benchmark_xquad_r(folder, TrigramEncoder(), mode=mode, balance=balance)
+    scratch = tmp_path_factory.mktemp("lexical")
+    done = benchmark_xquad_r(folder, TrigramEncoder(), mode=mode, balance=balance, scratch=scratch)
     assert (done.figures["mode"], done.figures["balance"]) == (mode.value, balance.value)
     assert done.figures["monolingual"]["mAP"] > 0.5
     dense = benchmark_xquad_r(folder, TrigramEncoder()).figures
