@@ -120,6 +120,18 @@ def search(
         str, typer.Option(metavar="CODES", help="Only passages in these, as in de,th.")
     ] = "",
     top_k: Annotated[int, typer.Option(help="Hits.")] = 10,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="JSON",
+            help="Only passages whose metadata match, as in "
+            '\'{"source": "wiki", "year": {"gte": 2010}}\'.',
+        ),
+    ] = None,
+    group: Annotated[
+        bool, typer.Option("--group", help="One hit a document: its best passage.")
+    ] = False,
     root: Root = DEFAULT_ROOT,
     version: VersionOption = None,
     encoder: EncoderOption = None,
@@ -133,7 +145,15 @@ def search(
 
     wanted = tuple(code.strip() for code in languages.split(",") if code.strip())
     answer = search_once(
-        root, name, query, languages=wanted, top_k=top_k, version=version, encoder=encoder
+        root,
+        name,
+        query,
+        languages=wanted,
+        top_k=top_k,
+        version=version,
+        encoder=encoder,
+        where=where,
+        group=group,
     )
     if json != "-":
         typer.echo(as_text(answer))

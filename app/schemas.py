@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from retrieval.grouping import GroupBy
+
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -30,6 +32,16 @@ class SearchRequest(BaseModel):
     mode: Literal["dense"] = Field(default="dense", description="How passages are scored.")
     balance: Literal["none"] = Field(default="none", description="How languages share the hits.")
     min_score: float | None = Field(default=None, description="Only hits with at least this score.")
+    filter: dict[str, Any] | None = Field(
+        default=None,
+        description="Only passages whose metadata match: equality, `in`, `gt`, `gte`, `lt`, `lte`, "
+        "`and`, `or`, `not`.",
+        examples=[{"source": "wiki", "year": {"gte": 2010, "lt": 2020}}],
+    )
+    group_by: GroupBy | None = Field(
+        default=None,
+        description="One hit a document, its best passage; `top_k` and `offset` count documents.",
+    )
     exact: bool = Field(default=False, description="Search exactly, whatever the index kind.")
     with_text: bool = Field(default=True, description="Return titles and texts.")
 
@@ -46,7 +58,11 @@ class SearchRequest(BaseModel):
 
 
 class Hit(BaseModel):
-    """A passage found. `score` is the cosine similarity."""
+    """A passage found. `score` is the cosine similarity.
+
+    `document` is the document it is a chunk of, its own id where it is a whole one; `start` is
+    where its text begins in that document, in characters.
+    """
 
     id: str
     score: float
@@ -55,6 +71,8 @@ class Hit(BaseModel):
     text: str | None = None
     url: str | None = None
     metadata: dict[str, Any] = {}
+    document: str
+    start: int = 0
 
 
 class Result(BaseModel):

@@ -11,6 +11,8 @@ from typing import Any
 from app import schemas
 from app.routes.search import to_hit
 from retrieval.encoder import Encoder
+from retrieval.filters import filter_object, parse_filter
+from retrieval.grouping import GroupBy
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
 
@@ -34,10 +36,17 @@ def search_once(
     top_k: int,
     version: str | None,
     encoder: str | None,
+    where: str | None = None,
+    group: bool = False,
 ) -> schemas.SearchResponse:
-    """One query; the answer is that of POST /search."""
+    """One query; the answer is that of POST /search. where: a filter, as JSON."""
+    options = SearchOptions(
+        top_k=top_k,
+        languages=languages,
+        filter=None if where is None else parse_filter(filter_object(where)),
+        group_by=GroupBy.DOCUMENT if group else None,
+    )
     searcher = open_searcher(root, name, version, encoder)
-    options = SearchOptions(top_k=top_k, languages=languages)
     began = time.perf_counter()
     vectors = searcher.encode([query])
     encoded = time.perf_counter()

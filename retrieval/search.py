@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput, EncoderMismatch
+from retrieval.filters import Filter, narrowed
+from retrieval.grouping import Find, GroupBy, best_of_groups
 from retrieval.languages import parse_language
 from retrieval.store import Version
 from retrieval.types import Hit, Query
@@ -28,6 +30,8 @@ class SearchOptions:
     languages: only passages in one of these; empty means all.
     min_score: only hits with at least this score.
     exact: score every allowed passage, whatever kind the index is.
+    filter: only passages of which it holds.
+    group_by: one hit a document, its best passage; top_k and offset then count documents.
     Raises BadInput, UnknownLanguage.
     """
 
@@ -36,6 +40,8 @@ class SearchOptions:
     languages: tuple[str, ...] = ()
     min_score: float | None = None
     exact: bool = False
+    filter: Filter | None = None
+    group_by: GroupBy | None = None
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -112,16 +118,29 @@ class Searcher:
     ) -> list[tuple[Hit, ...]]:
         """The hits of each unit row of [Q, dim], best first: score, then passage id, descending.
 
-        Raises BadInput for other vectors, and for a language the corpus does not have.
+        Raises BadInput for other vectors, for a language the corpus does not have, and for a filter
+        on a field that it does not have or cannot compare.
         """
-        rankings = self.version.index.search(
-            unit_rows(vectors_QD, dim=self.version.manifest.dim),
-            options.offset + options.top_k,
-            ids_of=self.version.passages.ids_at,
-            allowed=self._rows(options),
-            exhaustive=options.exact,
-        )
+        vectors_QD = unit_rows(vectors_QD, dim=self.version.manifest.dim)
+        allowed, k = self._rows(options), options.offset + options.top_k
+
+        def find(queries: NDArray[np.int64], width: int) -> list[Ranking]:
+            return self.version.index.search(
+                vectors_QD[queries],
+                width,
+                ids_of=self.version.passages.ids_at,
+                allowed=allowed,
+                exhaustive=options.exact,
+            )
+
+        rankings = self._grouped(find, len(vectors_QD), k, options)
         return [self._hits(ranking, options) for ranking in rankings]
+
+    def _grouped(self, find: Find, queries: int, k: int, options: SearchOptions) -> list[Ranking]:
+        passages = self.version.passages
+        if options.group_by is None or not passages.has_chunks:
+            return list(find(np.arange(queries), k))
+        return best_of_groups(find, queries, k, passages.documents_at)
 
     def score_blocks(
         self, queries: Sequence[Query], *, progress: bool = False
@@ -148,15 +167,19 @@ class Searcher:
         )
 
     def _rows(self, options: SearchOptions) -> RowFilter | None:
-        if not options.languages:
-            return None
-        absent = [code for code in options.languages if code not in self.version.languages]
+        rows = self._rows_in(options.languages) if options.languages else None
+        if options.filter is None:
+            return rows
+        return narrowed(rows, options.filter.mask(self.version.fields, len(self.version.passages)))
+
+    def _rows_in(self, languages: Sequence[str]) -> RowFilter:
+        absent = [code for code in languages if code not in self.version.languages]
         if absent:
             raise BadInput(
                 f"corpus {self.version.corpus!r} has no passages in {', '.join(absent)}",
                 fix=f"It has {', '.join(self.version.languages)}.",
             )
-        return self.version.rows_in(options.languages)
+        return self.version.rows_in(languages)
 
     def _hits(self, ranking: Ranking, options: SearchOptions) -> tuple[Hit, ...]:
         lowest = -np.inf if options.min_score is None else options.min_score

@@ -10,6 +10,8 @@ from app import schemas
 from app.errors import TooLarge
 from app.settings import Settings
 from app.state import Service, ServiceDep
+from retrieval.filters import filter_object, parse_filter
+from retrieval.grouping import GroupBy
 from retrieval.languages import parse_language
 from retrieval.search import SearchOptions
 from retrieval.types import Hit
@@ -36,6 +38,8 @@ async def search_by_url(
     mode: Literal["dense"] = "dense",
     balance: Literal["none"] = "none",
     min_score: float | None = None,
+    filter: Annotated[str | None, Query(description="JSON, as that of the POST.")] = None,  # noqa: A002
+    group_by: GroupBy | None = None,
     exact: bool = False,
     with_text: bool = True,
 ) -> schemas.SearchResponse:
@@ -51,6 +55,8 @@ async def search_by_url(
         mode=mode,
         balance=balance,
         min_score=min_score,
+        filter=None if filter is None else filter_object(filter),
+        group_by=group_by,
         exact=exact,
         with_text=with_text,
     )
@@ -67,6 +73,8 @@ async def _answer(request: schemas.SearchRequest, service: Service) -> schemas.S
         languages=tuple(request.languages),
         min_score=request.min_score,
         exact=request.exact,
+        filter=None if request.filter is None else parse_filter(request.filter),
+        group_by=request.group_by,
     )
     workers, texts = service.workers, request.texts
     opened = await workers.search(lambda: service.corpora.searcher(request.corpus, request.version))
@@ -126,4 +134,6 @@ def to_hit(hit: Hit, *, with_text: bool = True) -> schemas.Hit:
         text=passage.text if with_text else None,
         url=passage.url or None,
         metadata=dict(passage.metadata),
+        document=passage.whole,
+        start=passage.start,
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from retrieval.errors import BadInput, CorruptVersion
+from retrieval.store.fields import Fields
 from retrieval.store.layout import INDEX, PASSAGES, VECTORS
 from retrieval.store.manifest import Manifest, how_to_recover
 from retrieval.store.passages import Passages
@@ -64,6 +65,11 @@ class Version:
     @cached_property
     def _language_codes(self) -> tuple[list[str], NDArray[np.int32]]:
         return self.passages.language_codes()
+
+    @cached_property
+    def fields(self) -> Fields:
+        """The metadata of its passages, as columns."""
+        return Fields(self.passages)
 
     def rows_in(self, languages: Collection[str]) -> RowFilter:
         """The rows whose language is one of `languages`."""
