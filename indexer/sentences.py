@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from itertools import accumulate
 
 import sentencex
 
@@ -19,6 +18,7 @@ Span = tuple[int, int]
 
 # 160,000 characters of nothing but quotation marks and initials took 3.3 s in one piece.
 _WINDOW = 4096
+_UNSURE = 64
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
 _SPACE = re.compile(r"\s+")
 _MARKS_TO_KEEP = 64
@@ -36,8 +36,9 @@ def sentence_spans(text: str, lang: str) -> Iterator[Span]:
         while start < stop:
             reach = min(start + _WINDOW, stop)
             ends = [start + end for end in _sentence_ends(text[start:reach], base)]
-            if reach < stop:  # the last sentence of a window may go on
-                ends = ends[:-1] or [safe_cut(text, start, reach)]
+            if reach < stop:  # what comes after a window may join its last sentences
+                ends = [end for end in ends if end <= reach - _UNSURE]
+                ends = ends or [safe_cut(text, start, reach)]
             for end in ends:
                 yield start, end
                 start = end
@@ -63,16 +64,16 @@ def _extends(character: str) -> bool:
 
 def _sentence_ends(text: str, lang: str) -> list[int]:
     """Where each sentence of a short text ends, the last at its end."""
-    sentences = sentencex.segment(lang, text)
-    if "".join(sentences) == text:
-        return list(accumulate(map(len, sentences)))
-    ends, place = [], 0
-    for sentence in sentences:  # it drops some empty lines
-        found = text.find(sentence, place)
-        if found >= 0:
-            place = found + len(sentence)
-            ends.append(place)
-    return sorted({*ends, len(text)})
+    ends: list[int] = []
+    place = 0
+    for sentence in sentencex.segment(lang, text):
+        place = text.find(sentence, place) + len(sentence)  # it drops some empty lines
+        if ends and sentence.isspace():
+            ends.pop()
+        ends.append(place)
+    if ends and not text[ends[-1] :].strip():
+        ends.pop()
+    return [*ends, len(text)]
 
 
 def _paragraphs(text: str) -> Iterator[Span]:

@@ -216,7 +216,9 @@ def _count(more: int, counted: list[int]) -> None:
 def _scalar(value: object, name: str) -> Scalar:
     if isinstance(value, str | bool):
         return value
-    if isinstance(value, int | float) and math.isfinite(value) and abs(value) < 2**64:
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, int) and abs(value) < 2**64:
         return value
     raise BadInput(
         f"the filter on {name!r} compares with {_shown(value)}",
@@ -264,6 +266,8 @@ def _compared(array: Any, operator: str, operands: Sequence[Scalar]) -> Mask:
     operand: Any = operands[0]
     if pa.types.is_integer(array.type):
         operator, operand = _whole(operator, operand)
+    elif pa.types.is_floating(array.type):
+        operand = float(operand)
     found = _COMPARE[operator](array, pa.scalar(operand, array.type))
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
 

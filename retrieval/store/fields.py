@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -62,7 +62,6 @@ class Field:
     """One field of the metadata of every passage, by kind of value."""
 
     name: str
-    passages: int
     by_kind: Mapping[ValueKind, Values]
     kinds: frozenset[ValueKind]
 
@@ -82,7 +81,7 @@ class Fields:
     def __init__(self, passages: Passages, *, cache_bytes: int = CACHE_BYTES) -> None:
         self._passages = passages
         self._cache_bytes = cache_bytes
-        self._names: Counter[str] | None = None
+        self._names: set[str] | None = None
         self._kept: OrderedDict[str, Field] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -102,33 +101,29 @@ class Fields:
     def _read(self, name: str) -> Field:
         if self._names is not None and name not in self._names:
             raise _unknown(name, self._names)
-        columns = {kind: _Column(kind) for kind in _TYPES}
-        kinds: set[ValueKind] = set()
-        names: Counter[str] = Counter()
+        columns = {kind: _Column() for kind in ValueKind}
+        names: set[str] = set()
         first = 0
         for batch in self._passages.metadata():
-            for row, record in _records(batch, first):
-                names.update(record.keys())
-                for value in _elements(record.get(name)):
-                    kind = _kind(value)
-                    kinds.add(kind)
-                    if kind in columns:
-                        columns[kind].add(row, value)
-            for column in columns.values():
-                column.flush()
+            for row, value in _values(batch, name, names, first):
+                kind = _kind(value)
+                columns[kind].add(row, _as_decimal(value) if kind is ValueKind.DECIMAL else value)
+            for kind, column in columns.items():
+                column.flush(kind)
             first += len(batch)
         self._names = names
         if name not in names:
             raise _unknown(name, names)
-        by_kind = {kind: column.values() for kind, column in columns.items() if kind in kinds}
-        return Field(name, first, by_kind, frozenset(kinds))
+        kinds = frozenset(kind for kind, column in columns.items() if column.found)
+        by_kind = {kind: columns[kind].values(kind) for kind in _TYPES if kind in kinds}
+        return Field(name, by_kind, kinds)
 
 
 class _Column:
     """The values of one kind, gathered batch by batch."""
 
-    def __init__(self, kind: ValueKind) -> None:
-        self._type = _TYPES[kind]
+    def __init__(self) -> None:
+        self.found = False
         self._rows: list[int] = []
         self._values: list[object] = []
         self._row_arrays: list[NDArray[np.int64]] = []
@@ -138,28 +133,37 @@ class _Column:
         self._rows.append(row)
         self._values.append(value)
 
-    def flush(self) -> None:
-        """Turn what was added into arrays."""
+    def flush(self, kind: ValueKind) -> None:
+        """Turn what was added into arrays; of objects only that there are some is kept."""
         if self._rows:
-            self._row_arrays.append(np.array(self._rows, dtype=np.int64))
-            self._value_arrays.append(pa.array(self._values, self._type))
+            self.found = True
+            if kind in _TYPES:
+                self._row_arrays.append(np.array(self._rows, dtype=np.int64))
+                self._value_arrays.append(pa.array(self._values, _TYPES[kind]))
             self._rows, self._values = [], []
 
-    def values(self) -> Values:
+    def values(self, kind: ValueKind) -> Values:
         """Everything that was added, as one array."""
-        chunks = pa.chunked_array(self._value_arrays, self._type).unify_dictionaries()
+        chunks = pa.chunked_array(self._value_arrays, _TYPES[kind]).unify_dictionaries()
         return Values(np.concatenate(self._row_arrays), chunks.combine_chunks())
 
 
-def _records(batch: list[str], first: int) -> Iterator[tuple[int, dict[str, object]]]:
+def _values(
+    batch: list[str], name: str, names: set[str], first: int
+) -> Iterator[tuple[int, object]]:
+    """(row, value) of each value of a field, those of a list one by one; adds to `names`."""
     for row, encoded in enumerate(batch, start=first):
-        if encoded:
-            yield row, orjson.loads(encoded)
-
-
-def _elements(value: object) -> Iterable[object]:
-    """The values that count: none of null, each of a list."""
-    return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
+        if not encoded:
+            continue
+        record = orjson.loads(encoded)
+        names.update(record)
+        value = record.get(name)
+        if isinstance(value, list):
+            for element in value:
+                if element is not None:
+                    yield row, element
+        elif value is not None:
+            yield row, value
 
 
 def _kind(value: object) -> ValueKind:
@@ -172,8 +176,13 @@ def _kind(value: object) -> ValueKind:
     return ValueKind.DECIMAL if isinstance(value, int | float) else ValueKind.OBJECT
 
 
-def _unknown(name: str, names: Counter[str]) -> BadInput:
-    known = [field for field, _ in names.most_common(_MOST_NAMED)]
+def _as_decimal(value: object) -> object:
+    """Whole numbers of more than 63 bits become decimal ones."""
+    return float(value) if isinstance(value, int) else value
+
+
+def _unknown(name: str, names: set[str]) -> BadInput:
+    known = sorted(names)[:_MOST_NAMED]
     more = f" and {len(names) - len(known)} more" if len(names) > len(known) else ""
     return BadInput(
         f"no passage has the metadata field {name!r}",
