@@ -9,23 +9,24 @@ from pathlib import Path
 import typer
 
 from app.evaluations import parse_measures
-from app.outcome import Outcome, Wanted, conclude, provenance
+from app.outcome import Outcome, Wanted, check_gates, conclude, provenance
 from retrieval.benchmark.domain_report import compare_strategies, strategy_figures
+from retrieval.benchmark.domain_saved import SavedDomainShift, read_domain_shift
 from retrieval.benchmark.domain_shift import (
     OUT_OF_DOMAIN,
+    DomainShiftConfig,
     header,
     load_domain_shift,
     measure_strategies,
-    read_domain_shift,
     strategy_pairs,
 )
-from retrieval.benchmark.miracl import benchmark_miracl, find_miracl
-from retrieval.benchmark.xquad_r import benchmark_xquad_r
+from retrieval.benchmark.miracl import MEASURES, benchmark_miracl, find_miracl
+from retrieval.benchmark.xquad_r import POOLED, RESTRICTED, benchmark_xquad_r
 from retrieval.encoder import COMPACT, Encoder
 from retrieval.errors import BadInput
 from retrieval.evaluation import rankings
 from retrieval.evaluation.comparison import compare_per_query
-from retrieval.evaluation.gate import GateRule, GateVerdict
+from retrieval.evaluation.gate import GateRule
 from retrieval.evaluation.worst import worst_queries
 from retrieval.formats.runs import write_run
 
@@ -37,6 +38,7 @@ def run_xquad_r(
 ) -> Outcome:
     """The XQuAD-R protocol over `data`; a TREC run of the pool is written where one is wanted."""
     extra = parse_measures(measures) if measures.strip() else ()
+    wanted.check_measures((*POOLED.values(), *RESTRICTED.values(), *extra))
     done = benchmark_xquad_r(
         data, Encoder.load(encoder or COMPACT), measures=extra, seed=seed, progress=True
     )
@@ -72,6 +74,7 @@ def run_miracl(
 ) -> Outcome:
     """MIRACL's protocol over the languages of `data`."""
     extra = parse_measures(measures) if measures.strip() else ()
+    wanted.check_measures((*MEASURES, *extra))
     files = find_miracl(data, split=split, languages=languages)
     done = benchmark_miracl(
         files, Encoder.load(encoder or COMPACT), measures=extra, seed=seed, progress=True
@@ -90,7 +93,7 @@ def run_domain_shift(
     rules say whether one dropped.
     """
     config = load_domain_shift(config_file)
-    earlier = {} if compare is None else read_domain_shift(compare)
+    earlier = None if compare is None else _earlier(config, compare, rules)
     domains, strategies = measure_strategies(config, Encoder.load, progress=_say)
     pairs = strategy_pairs(list(strategies), config.baseline)
     report: dict[str, object] = {
@@ -99,22 +102,34 @@ def run_domain_shift(
             name: strategy_figures(runs, seed=config.seed) for name, runs in strategies.items()
         },
         "comparisons": compare_strategies(strategies, pairs, seed=config.seed),
-        "provenance": provenance([config_file], {"kind": "exact"}),
+        "provenance": provenance([config_file, *domains.files], {"kind": "exact"}),
     }
-    shared = {name: earlier[name] for name in strategies if name in earlier}
-    if compare is not None and not shared:
-        raise BadInput("it has none of these strategies", path=compare)
-    verdicts: list[GateVerdict] = []
+    if earlier is None:
+        return Outcome(report=report)
+    earlier.check_same_pool(domains)
     comparisons = {
-        name: compare_per_query(strategies[name].mean(OUT_OF_DOMAIN), values, seed=config.seed)
-        for name, values in shared.items()
+        name: compare_per_query(runs.mean(OUT_OF_DOMAIN), values, seed=config.seed)
+        for name, runs in strategies.items()
+        if (values := earlier.strategies.get(name)) is not None
     }
-    for comparison in comparisons.values():
-        verdicts += [rule.check(comparison) for rule in rules]
-    if compare is not None:
-        report["comparison"] = {name: found.to_json() for name, found in comparisons.items()}
-        report["gates"] = [verdict.to_json() for verdict in verdicts]
+    verdicts = [(name, r.check(found)) for name, found in comparisons.items() for r in rules]
+    report["comparison"] = {name: found.to_json() for name, found in comparisons.items()}
+    report["gates"] = [{"strategy": name, **verdict.to_json()} for name, verdict in verdicts]
     return Outcome(report=report, verdicts=verdicts)
+
+
+def _earlier(
+    config: DomainShiftConfig, compare: Path, rules: Sequence[GateRule]
+) -> SavedDomainShift:
+    """The earlier result. Raises BadInput where nothing of it can be compared, before the work."""
+    earlier = read_domain_shift(compare)
+    shared = [name for name in config.strategies if name in earlier.strategies]
+    if not shared:
+        raise BadInput("it has none of these strategies", path=compare)
+    Wanted(rules=tuple(rules)).check_measures(config.to_measures())
+    for name in shared:
+        check_gates(rules, earlier.strategies[name], compare)
+    return earlier
 
 
 def _say(line: str) -> None:

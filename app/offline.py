@@ -10,9 +10,11 @@ from typing import Any
 from app.evaluations import parse_layout, parse_measures
 from app.outcome import Outcome, Wanted, conclude
 from app.shell import open_searcher
+from retrieval.errors import BadInput
 from retrieval.evaluation import RUN_DEPTH, Evaluation, Ranker, RunRanker, evaluate, rankings
 from retrieval.evaluation.worst import worst_queries
 from retrieval.formats.files import expand_inputs
+from retrieval.formats.packing import STDIN
 from retrieval.formats.query_sets import read_query_set
 from retrieval.formats.runs import read_run, write_run
 from retrieval.search import Searcher
@@ -50,8 +52,7 @@ def evaluate_offline(request: Request, wanted: Wanted) -> Outcome:
 
     Raises BadInput and its kin, with file and line.
     """
-    query_files = expand_inputs(request.queries, endings=_QUERY_ENDINGS)
-    qrels_files = expand_inputs(request.qrels, endings=_QUERY_ENDINGS)
+    query_files, qrels_files = _files(request.queries), _files(request.qrels)
     query_set = read_query_set(
         query_files,
         qrels_files,
@@ -60,6 +61,7 @@ def evaluate_offline(request: Request, wanted: Wanted) -> Outcome:
         groups=request.groups,
     )
     measures = parse_measures(request.measures)
+    wanted.check_measures(measures)
     searcher = open_searcher(request.root, request.corpus, request.version, request.encoder)
     ranker, missing = _ranker(request, searcher, query_set)
     evaluation = evaluate(
@@ -88,16 +90,33 @@ def evaluate_offline(request: Request, wanted: Wanted) -> Outcome:
     )
 
 
+def _files(names: Sequence[str]) -> list[Path]:
+    files = expand_inputs(names, endings=_QUERY_ENDINGS)
+    if STDIN in files:
+        raise BadInput(
+            "a query set is read more than once, which standard input cannot be",
+            fix="Save it in a file.",
+        )
+    return files
+
+
 def _ranker(request: Request, searcher: Searcher, query_set: QuerySet) -> tuple[Ranker, int]:
     """What ranks, and how many judged queries it leaves out."""
     if request.ranked is None:
         return searcher, 0
     ranker = RunRanker(
-        read_run(request.ranked),
+        read_run(request.ranked, passages=set(searcher.passage_ids)),
         passage_ids=searcher.passage_ids,
         passage_languages=searcher.passage_languages,
     )
-    return ranker, ranker.missing(query_set)
+    missing = ranker.missing(query_set)
+    if missing == len(query_set.qrels):
+        raise BadInput(
+            "the run holds none of the judged queries",
+            path=request.ranked,
+            fix="Give a run of the same query ids.",
+        )
+    return ranker, missing
 
 
 def _worst(

@@ -19,8 +19,19 @@ from retrieval.evaluation.gate import EXAMPLE, GateRule, GateVerdict
 from retrieval.evaluation.per_query import PerQuery
 from retrieval.evaluation.saved import SavedEvaluation
 from retrieval.formats.files import check_target, write_json
+from retrieval.metrics.measure import Measure
 
-_BASELINE = ("corpus", "version", "encoder", "contract", "measures", "protocols", "data", "seed")
+_BASELINE = (
+    "corpus",
+    "version",
+    "encoder",
+    "contract",
+    "measures",
+    "protocols",
+    "data",
+    "seed",
+    "versions",
+)
 _PROVENANCE = ("created", "command", "index")
 
 
@@ -54,27 +65,43 @@ class Wanted:
         for target in (json, csv, report, run):
             check_target(target)
         rules = parse_gates(gates, compare)
-        return cls(
-            json=json,
-            csv=csv,
-            report=report,
-            run=run,
-            baseline=None if compare is None else SavedEvaluation.read(compare),
-            rules=rules,
-        )
+        baseline = None if compare is None else SavedEvaluation.read(compare)
+        if baseline is not None:
+            check_gates(rules, baseline.per_query, baseline.path)
+        return cls(json=json, csv=csv, report=report, run=run, baseline=baseline, rules=rules)
+
+    def check_measures(self, measures: Sequence[Measure]) -> None:
+        """Raises BadInput where a gate is on none of the measures, before any is computed."""
+        for rule in self.rules:
+            if rule.measure not in measures:
+                raise BadInput(
+                    f"the gate {rule.text!r} needs {rule.measure}, which is not measured",
+                    fix=f"Add it: --measures '{' '.join(map(str, (*measures, rule.measure)))}'.",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A report with everything that belongs to it, and what the gates said."""
+    """A report with everything that belongs to it.
+
+    verdicts: of each gate on each subject: one of several strategies, or '' where there is one.
+    """
 
     report: Mapping[str, Any]
-    verdicts: Sequence[GateVerdict]
+    verdicts: Sequence[tuple[str, GateVerdict]] = ()
 
     @property
     def passed(self) -> bool:
         """No gate failed."""
-        return all(verdict.passed for verdict in self.verdicts)
+        return all(verdict.passed for _, verdict in self.verdicts)
+
+    def lines(self) -> list[str]:
+        """What the gates said, for a person."""
+        return [
+            f"{subject}: {line}" if subject else line
+            for subject, verdict in self.verdicts
+            for line in verdict.lines()
+        ]
 
 
 def parse_gates(gates: Sequence[str] | None, compare: Path | None) -> tuple[GateRule, ...]:
@@ -86,6 +113,19 @@ def parse_gates(gates: Sequence[str] | None, compare: Path | None) -> tuple[Gate
             fix=f"Name its file: --compare OTHER.json --gate {EXAMPLE!r}.",
         )
     return rules
+
+
+def check_gates(rules: Sequence[GateRule], baseline: PerQuery, path: Path) -> None:
+    """Raises BadInput where an earlier evaluation lacks what a gate compares with."""
+    for rule in rules:
+        view = baseline.views.get(rule.view)
+        if view is None or str(rule.measure) not in view.values:
+            raise BadInput(
+                f"the gate {rule.text!r} needs {rule.measure} of the view {rule.view!r}, which the"
+                " earlier evaluation does not have",
+                path=path,
+                fix="Name a measure that it has, or evaluate again with this one.",
+            )
 
 
 def conclude(
@@ -100,13 +140,13 @@ def conclude(
     """Add provenance, the comparison and what the gates say. Raises BadInput."""
     complete = {**report, "provenance": provenance(files, index)}
     if wanted.baseline is None:
-        return Outcome(report=complete, verdicts=())
+        return Outcome(report=complete)
     wanted.baseline.check_same_queries(report)
     comparison = compare_per_query(per_query, wanted.baseline.per_query, seed=seed)
     verdicts = [rule.check(comparison) for rule in wanted.rules]
     complete["comparison"] = {"baseline": _identity(wanted.baseline), **comparison.to_json()}
     complete["gates"] = [verdict.to_json() for verdict in verdicts]
-    return Outcome(report=complete, verdicts=verdicts)
+    return Outcome(report=complete, verdicts=[("", verdict) for verdict in verdicts])
 
 
 def publish(outcome: Outcome, wanted: Wanted, as_text: Callable[[Mapping[str, Any]], str]) -> None:
@@ -122,9 +162,7 @@ def publish(outcome: Outcome, wanted: Wanted, as_text: Callable[[Mapping[str, An
     if wanted.json:
         write_json(outcome.report, wanted.json)
     if wanted.json != "-":
-        lines = [as_text(outcome.report)]
-        lines += [line for verdict in outcome.verdicts for line in verdict.lines()]
-        typer.echo("\n".join(lines))
+        typer.echo("\n".join([as_text(outcome.report), *outcome.lines()]))
     if not outcome.passed:
         raise typer.Exit(1)
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from retrieval.balance import Balance
 from retrieval.grouping import GroupBy
+from retrieval.pool import Mode
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -28,9 +30,14 @@ class SearchRequest(BaseModel):
     top_k: int = Field(default=10, ge=1, description="Hits a query.")
     offset: int = Field(default=0, ge=0, description="Hits to pass over.")
     languages: list[str] = Field(default=[], description="Only passages in these languages.")
-    query_language: str | None = Field(default=None, description="Language of the queries.")
-    mode: Literal["dense"] = Field(default="dense", description="How passages are scored.")
-    balance: Literal["none"] = Field(default="none", description="How languages share the hits.")
+    query_language: str | None = Field(
+        default=None, description="Language of the queries; default: told from each one's text."
+    )
+    mode: Mode = Field(default=Mode.DENSE, description="How passages are scored.")
+    balance: Balance = Field(default=Balance.NONE, description="How languages share the hits.")
+    quota: dict[str, float] = Field(
+        default={}, description="Shares by language, for balance `quota`; default: of the corpus."
+    )
     min_score: float | None = Field(default=None, description="Only hits with at least this score.")
     filter: dict[str, Any] | None = Field(
         default=None,
@@ -58,7 +65,10 @@ class SearchRequest(BaseModel):
 
 
 class Hit(BaseModel):
-    """A passage found. `score` is the cosine similarity.
+    """A passage found.
+
+    `score` is the cosine similarity; in lexical search the BM25 score. In hybrid search the
+    similarities of the passages in the query's language are dealt out in their new order.
 
     `document` is the document it is a chunk of, its own id where it is a whole one; `start` is
     where its text begins in that document, in characters.

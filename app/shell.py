@@ -10,9 +10,11 @@ from typing import Any
 
 from app import schemas
 from app.routes.search import to_hit
+from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.filters import filter_object, parse_filter
 from retrieval.grouping import GroupBy
+from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
 
@@ -34,6 +36,9 @@ def search_once(
     *,
     languages: tuple[str, ...],
     top_k: int,
+    mode: Mode = Mode.DENSE,
+    balance: Balance = Balance.NONE,
+    query_language: str | None = None,
     version: str | None,
     encoder: str | None,
     where: str | None = None,
@@ -43,6 +48,9 @@ def search_once(
     options = SearchOptions(
         top_k=top_k,
         languages=languages,
+        mode=mode,
+        balance=balance,
+        query_language=query_language,
         filter=None if where is None else parse_filter(filter_object(where)),
         group_by=GroupBy.DOCUMENT if group else None,
     )
@@ -50,7 +58,7 @@ def search_once(
     began = time.perf_counter()
     vectors = searcher.encode([query])
     encoded = time.perf_counter()
-    (hits,) = searcher.search_vectors(vectors, options)
+    (hits,) = searcher.search_vectors(vectors, options, texts=[query])
     took = schemas.Took(
         queue=0.0,
         encode=round(1e3 * (encoded - began), 3),
@@ -78,10 +86,8 @@ def as_text(answer: schemas.SearchResponse) -> str:
 
 def report_as_text(report: Mapping[str, Any]) -> str:
     """The figures of a report for a person."""
-    lines = [
-        f"{report['corpus']} {report['version']}, encoder {report['encoder']}: "
-        f"{report['queries']['judged']} judged queries"
-    ]
+    ranked_by = f"encoder {report['encoder']}" if report["encoder"] else "a run"
+    lines = [f"{report['corpus']} {report['version']}, {ranked_by}: {_counts(report['queries'])}"]
     for name, entry in report["measures"].items():
         low, high = entry["ci95"]
         lines.append(f"  {name:<12} {entry['mean']:.4f}  [{low:.4f}, {high:.4f}]  n={entry['n']}")
@@ -91,6 +97,15 @@ def report_as_text(report: Mapping[str, Any]) -> str:
         lines.append(f"  rank distance {distance:.0f}")
     lines += [f"  note: {_note(finding)}" for finding in report["lint"]]
     return "\n".join(lines + comparison_lines(report))
+
+
+def _counts(queries: Mapping[str, int]) -> str:
+    """The judged queries, and those of them that a reader of the means should know of."""
+    without, missing = queries["without_positives"], queries["missing"]
+    return f"{queries['judged']} judged queries" + (
+        (f", {without} without a relevant passage left out" if without else "")
+        + (f", {missing} missing from the ranking" if missing else "")
+    )
 
 
 def _note(finding: Mapping[str, Any]) -> str:
@@ -132,7 +147,7 @@ def pair_table(by_pair: Mapping[str, Mapping[str, float]], measure: str) -> list
 
 
 def comparison_lines(report: Mapping[str, Any]) -> list[str]:
-    """The comparison for a person: every view and measure, then the languages that differ."""
+    """The comparison for a person: a line for every view and measure; none without one."""
     comparison = report.get("comparison")
     if comparison is None:
         return []
@@ -160,7 +175,8 @@ def _difference(entry: Mapping[str, Any]) -> str:
 def _name(baseline: Mapping[str, Any]) -> str:
     encoder = baseline["encoder"]
     fingerprint = encoder.get("fingerprint") if isinstance(encoder, dict) else encoder
-    return f"{baseline['file']} ({baseline['corpus']} {baseline['version']}, {fingerprint})"
+    ranked = " ".join(filter(None, (baseline["corpus"], baseline["version"])))
+    return f"{baseline['file']} ({ranked}, {fingerprint or 'a run'})"
 
 
 def miracl_as_text(report: Mapping[str, Any]) -> str:
@@ -190,7 +206,8 @@ def domain_shift_as_text(report: Mapping[str, Any]) -> str:
     for pair, views in report["comparisons"].items():
         for view, measures in views.items():
             for measure, parts in measures.items():
-                lines.append(f"  {pair:<32} {view:<14} {measure:<14} {_drop(parts['drop'])}")
+                if "drop" in parts:  # a measure may have values in one domain alone
+                    lines.append(f"  {pair:<32} {view:<14} {measure:<14} {_drop(parts['drop'])}")
     for name, comparison in report.get("comparison", {}).items():
         lines.append(f"  {name}: out of domain, against the earlier result")
         lines += _comparison_table(comparison)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from retrieval.encoder import COMPACT, Encoder
 from retrieval.errors import BadInput, CorruptVersion
 from retrieval.store import Draft, Manifest, Store, check_name
 from retrieval.types import Passage
-from retrieval.vectors import IndexKind
+from retrieval.vectors import IndexOptions
 
 CHUNK_PASSAGES = 8192
 """Passages in memory at a time."""
+
+DEFAULT_INDEX = IndexOptions()
+"""Chosen by size, tuned to the usual recall."""
 
 # A chunk of long documents ends early, so that memory stays flat.
 _CHUNK_CHARACTERS = 64 * 2**20
@@ -39,6 +43,7 @@ class BuildReport:
             "active": self.active,
             "encoder": manifest.encoder.model_dump(),
             "kind": manifest.index.kind,
+            "index": manifest.index.model_dump(mode="json"),
             "dim": manifest.dim,
             "passages": manifest.counts.total,
             "languages": manifest.counts.languages,
@@ -54,13 +59,15 @@ def build_corpus(
     *,
     store: Store,
     encoder: Encoder,
-    kind: IndexKind = IndexKind.FLAT,
+    index: IndexOptions = DEFAULT_INDEX,
+    lexical: bool = True,
     activate: bool = True,
     chunk_passages: int = CHUNK_PASSAGES,
     progress: bool = False,
 ) -> BuildReport:
     """Encode, index and publish `passages` as a new version of corpus `name`.
 
+    lexical: keep a BM25 index, too, as lexical and hybrid search need it.
     Where it fails, nothing of it is left and every published version is untouched. Raises BadInput
     (no passage, a name that cannot be one, what the reader raises), DuplicateId, MachineFailure.
     """
@@ -68,9 +75,17 @@ def build_corpus(
     check_name(name)
     if chunk_passages < 1:
         raise BadInput(f"chunk_passages is {chunk_passages}, expected at least 1")
+    index.check(encoder.dim)
     with store.draft(name, dim=encoder.dim) as draft:
-        _fill(draft, passages, encoder, chunk_passages=chunk_passages, progress=progress)
-        draft.build_index(kind)
+        _fill(
+            draft,
+            passages,
+            encoder,
+            lexical=lexical,
+            chunk_passages=chunk_passages,
+            progress=progress,
+        )
+        draft.build_index(index, tell=_say if progress else _keep_quiet)
         manifest = draft.publish(encoder=store.keep_encoder(encoder), activate=activate)
     seconds = time.perf_counter() - started
     return BuildReport(manifest=manifest, active=activate, seconds=seconds)
@@ -106,11 +121,20 @@ def chunked(passages: Iterable[Passage], *, chunk_passages: int) -> Iterator[lis
         yield chunk
 
 
+def _say(stage: str) -> None:
+    tqdm.write(f"{stage} ...", file=sys.stderr)
+
+
+def _keep_quiet(_stage: str) -> None:
+    pass
+
+
 def _fill(
     draft: Draft,
     passages: Iterable[Passage],
     encoder: Encoder,
     *,
+    lexical: bool,
     chunk_passages: int,
     progress: bool,
 ) -> None:
@@ -118,6 +142,7 @@ def _fill(
     with tqdm(unit="passage", unit_scale=True, disable=disable, delay=1) as bar:
         for chunk in chunked(passages, chunk_passages=chunk_passages):
             # The encoder sorts what it is given by length, so a chunk needs no order of its own.
-            vectors = encoder.encode_passages([passage.to_encode for passage in chunk])
-            draft.append(chunk, vectors)
+            texts = [passage.to_encode for passage in chunk]
+            vectors, tokens = encoder.encode_and_tokenize(texts)
+            draft.append(chunk, vectors, tokens if lexical else None)
             bar.update(len(chunk))

@@ -14,9 +14,9 @@ from retrieval.encoder import Encoder
 from retrieval.errors import BadInput, CorruptVersion
 from retrieval.formats.corpus import corpus_inputs, read_corpus
 from retrieval.formats.files import check_target, write_json
-from retrieval.store import Manifest, Store, check_name
+from retrieval.store import Manifest, RecallRecord, SpeedRecord, Store, check_name
 from retrieval.types import UNDECLARED
-from retrieval.vectors import IndexKind
+from retrieval.vectors import AS_ASKED, AUTO, TARGET_RECALL, IndexKind, IndexOptions
 
 app = typer.Typer(
     help="Build and manage corpora: searchable, versioned collections of passages.",
@@ -32,6 +32,8 @@ Json = Annotated[
 VersionOption = Annotated[
     str | None, typer.Option(metavar="V", help="A version; by default the active one.")
 ]
+
+_KINDS = ", ".join(kind for kind in IndexKind if kind is not IndexKind.FACTORY)
 
 DEFAULT_ROOT = Path("synglot-data")
 
@@ -61,7 +63,23 @@ def build(
         ),
     ] = None,
     root: Root = DEFAULT_ROOT,
-    kind: Annotated[IndexKind, typer.Option(help="Kind of index.")] = IndexKind.FLAT,
+    kind: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help=f"Kind of index: auto (by size), {_KINDS}, or a string of faiss' index factory.",
+        ),
+    ] = AUTO,
+    recall: Annotated[
+        float,
+        typer.Option(
+            metavar="R", help="Recall@10 against exact search to tune an approximate index to."
+        ),
+    ] = TARGET_RECALL,
+    lexical: Annotated[
+        bool,
+        typer.Option("--lexical/--no-lexical", help="Keep a BM25 index for hybrid search."),
+    ] = True,
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Serve the new version at once.")
     ] = True,
@@ -88,11 +106,16 @@ def build(
     A language that nobody declares is detected; where it cannot be told, it stays und.
     Until the new version is complete, readers see the old one; it stays for a rollback.
 
+    The index is exact while that is fast, approximate beyond; the output says which and why, and
+    how much of the exact results it finds, overall and in the language that fares worst.
+
     Example: synglot index build city --input passages.jsonl --lang de
     Example: synglot index build handbook --input docs/ --max-tokens 200 --overlap 30
+    Example: synglot index build city --input passages.jsonl --kind hnsw --recall .99
     """
     check_target(json)
     check_name(name)
+    index = IndexOptions(kind=kind, target_recall=recall)
     store = Store(root)
     files = corpus_inputs(inputs)
     options = ChunkOptions(max_tokens=max_tokens, overlap=overlap)
@@ -105,7 +128,8 @@ def build(
         languages.of(passages),
         store=store,
         encoder=loaded,
-        kind=kind,
+        index=index,
+        lexical=lexical,
         activate=activate,
         progress=True,
     )
@@ -244,8 +268,40 @@ def _manifest_lines(manifest: Manifest) -> list[str]:
         f"{manifest.corpus} {manifest.version}: {manifest.counts.total:,} passages",
         "languages: " + ", ".join(f"{code} {count:,}" for code, count in languages),
         f"encoder: {manifest.encoder.fingerprint} ({manifest.encoder.path})",
-        f"index: {manifest.index.kind}, {manifest.dim} dimensions, {manifest.size / 1e6:,.1f} MB",
+        *_index_lines(manifest),
     ]
+
+
+def _index_lines(manifest: Manifest) -> list[str]:
+    """The index, why it is the one, and what its build measured."""
+    index = manifest.index
+    size = f"{manifest.dim} dimensions, {manifest.size / 1e6:,.1f} MB"
+    settings = [f"{key} {value}" for key, value in index.parameters.items() if key != "faiss"]
+    detail = f" ({', '.join(settings)})" if settings else ""
+    because = "" if index.reason in ("", AS_ASKED) else f" because {index.reason}"
+    lines = [f"index: {index.kind}{detail}, {size}{because}"]
+    if index.recall is not None and index.speed is not None:
+        lines += [_recall_line(index.recall), _speed_line(index.speed)]
+    return lines
+
+
+def _recall_line(recall: RecallRecord) -> str:
+    below = "" if recall.overall >= recall.target else f", below the {recall.target:g} asked for"
+    worst = ""
+    if recall.worst is not None:
+        code, found = recall.worst
+        worst = f", lowest in {code}: {found.recall:.3f} ({found.queries} queries)"
+    return (
+        f"recall@{recall.k} against exact search: {recall.overall:.3f}{below}{worst}; "
+        f"{recall.queries} passages as queries"
+    )
+
+
+def _speed_line(speed: SpeedRecord) -> str:
+    return (
+        f"one query on one core: {speed.ms:.2f} ms, exact search {speed.exact_ms:.2f} ms "
+        f"({speed.ratio:.1f} x)"
+    )
 
 
 def _starred(versions: object, active: object) -> str:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,11 @@ PASSAGE_PROMPT = "document"
 _NOT_IDENTITY = frozenset({"README.md", DESCRIPTION, ".gitattributes", "training_args.bin"})
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5")
 _TRUSTED_MODULES = "sentence_transformers."
+
+
+def shown_path(path: str) -> str:
+    """Where an encoder was loaded from, for a report: not where this package is installed."""
+    return f"{COMPACT.name} (bundled)" if Path(path) == COMPACT else path
 
 
 class Encoder:
@@ -154,6 +160,34 @@ class Encoder:
     ) -> NDArray[np.float32]:
         """Texts to [len(texts), dim] float32 rows of unit length."""
         return self._encode(texts, PASSAGE_PROMPT, batch_size, progress)
+
+    def encode_and_tokenize(
+        self, texts: Sequence[str]
+    ) -> tuple[NDArray[np.float32], Sequence[Sequence[int]]]:
+        """What `encode_passages` and `tokenize` give, from one tokenization where that can be.
+
+        It can where the encoder is a bag of subwords without a prompt; there tokenizing is most of
+        the work.
+        """
+        if not texts or self.prompts[PASSAGE_PROMPT] or not self._is_static:
+            return self.encode_passages(texts), self.tokenize(texts)
+        import torch
+
+        features = self.model.preprocess(list(texts))
+        ends = [*features["offsets"].tolist()[1:], len(features["input_ids"])]
+        ids: list[int] = features["input_ids"].tolist()
+        tokens = [ids[start:end] for start, end in pairwise([0, *ends])]
+        with torch.inference_mode():
+            vectors = self.model(features)["sentence_embedding"]
+            vectors = torch.nn.functional.normalize(vectors, p=2, dim=1)
+        return np.ascontiguousarray(vectors.cpu().numpy(), dtype=np.float32), tokens
+
+    @property
+    def _is_static(self) -> bool:
+        from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+        on_cpu = self.model.device.type == "cpu"
+        return on_cpu and isinstance(self.model[0], StaticEmbedding)
 
     def _encode(
         self, texts: Sequence[str], prompt_name: str, batch_size: int, progress: bool

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput, EncoderMismatch
 from retrieval.filters import Filter, narrowed
+from retrieval.finding import PoolFinder
 from retrieval.grouping import Find, GroupBy, best_of_groups
 from retrieval.languages import parse_language
+from retrieval.pool import EncodedQueries, Mode, Pool
+from retrieval.scoring import PoolScorer
 from retrieval.store import Version
-from retrieval.types import Hit, Query
-from retrieval.vectors import Ranking, RowFilter, score_blocks, unit_rows
+from retrieval.types import UNDECLARED, Hit, Query
+from retrieval.vectors import Ranking, RowFilter, unit_rows
 
 # Queries encoded at a time when every passage is scored; the vectors of one such slice are small.
 _ENCODE_SLICE = 8192
@@ -28,8 +34,11 @@ class SearchOptions:
 
     top_k, offset: hits from place `offset` (0-based) on, at most `top_k`.
     languages: only passages in one of these; empty means all.
-    min_score: only hits with at least this score.
+    min_score: only hits with at least this score; the others do not compete.
     exact: score every allowed passage, whatever kind the index is.
+    mode: how passages are scored. balance: how languages share the hits.
+    quota: language -> share of the hits, for that balance; empty means its share of the passages.
+    query_language: of every query; None means that each is told from its own text.
     filter: only passages of which it holds.
     group_by: one hit a document, its best passage; top_k and offset then count documents.
     Raises BadInput, UnknownLanguage.
@@ -40,6 +49,10 @@ class SearchOptions:
     languages: tuple[str, ...] = ()
     min_score: float | None = None
     exact: bool = False
+    mode: Mode = Mode.DENSE
+    balance: Balance = Balance.NONE
+    quota: Mapping[str, float] = field(default_factory=dict)
+    query_language: str | None = None
     filter: Filter | None = None
     group_by: GroupBy | None = None
 
@@ -48,8 +61,15 @@ class SearchOptions:
             raise BadInput(f"top_k is {self.top_k}, expected at least 1")
         if self.offset < 0:
             raise BadInput(f"offset is {self.offset}, expected at least 0")
-        for code in self.languages:
+        if not isinstance(self.mode, Mode) or not isinstance(self.balance, Balance):
+            raise BadInput(
+                f"mode {self.mode!r} and balance {self.balance!r}, expected a Mode and a Balance"
+            )
+        for code in (*self.languages, *self.quota, self.query_language):
             parse_language(code)
+        for code, share in self.quota.items():
+            if not (share >= 0 and math.isfinite(share)):
+                raise BadInput(f"the quota of {code!r} is {share}, expected a number from 0 on")
 
 
 DEFAULT_OPTIONS = SearchOptions()
@@ -111,51 +131,116 @@ class Searcher:
     ) -> list[tuple[Hit, ...]]:
         """The hits of each text, best first. Raises BadInput."""
         self._rows(options)
-        return self.search_vectors(self.encode(texts), options)
+        return self.search_vectors(self.encode(texts), options, texts=texts)
 
     def search_vectors(
-        self, vectors_QD: NDArray[np.float32], options: SearchOptions = DEFAULT_OPTIONS
+        self,
+        vectors_QD: NDArray[np.float32],
+        options: SearchOptions = DEFAULT_OPTIONS,
+        *,
+        texts: Sequence[str] | None = None,
     ) -> list[tuple[Hit, ...]]:
-        """The hits of each unit row of [Q, dim], best first: score, then passage id, descending.
+        """The hits of each unit row of [Q, dim], in the order that mode and balance ask for.
 
-        Raises BadInput for other vectors, for a language the corpus does not have, and for a filter
-        on a field that it does not have or cannot compare.
+        texts: of the queries; lexical and hybrid search need them. Where languages are not
+        balanced: score, then passage id, descending.
+        Raises BadInput for other vectors, for a language the corpus does not have, for a filter on
+        a field that it does not have or cannot compare, and for a corpus built without what mode
+        and balance need.
         """
         vectors_QD = unit_rows(vectors_QD, dim=self.version.manifest.dim)
-        allowed, k = self._rows(options), options.offset + options.top_k
+        find = self._find(vectors_QD, texts, options)
+        rankings = self._grouped(find, len(vectors_QD), options)
+        return [self._hits(ranking, options) for ranking in rankings]
 
-        def find(queries: NDArray[np.int64], width: int) -> list[Ranking]:
-            return self.version.index.search(
-                vectors_QD[queries],
+    def _find(
+        self, vectors_QD: NDArray[np.float32], texts: Sequence[str] | None, options: SearchOptions
+    ) -> Find:
+        """How passages of some of the queries are ranked, by mode and balance."""
+        allowed = self._rows(options)
+        if options.mode is Mode.DENSE and options.balance is Balance.NONE:
+            return lambda places, width: self.version.index.search(
+                vectors_QD[places],
                 width,
                 ids_of=self.version.passages.ids_at,
                 allowed=allowed,
                 exhaustive=options.exact,
             )
+        finder = PoolFinder(
+            self.pool,
+            self.version.index,
+            mode=options.mode,
+            balance=options.balance,
+            quota=options.quota,
+            allowed=allowed,
+            min_score=options.min_score,
+            exhaustive=options.exact,
+        )
+        if texts is None and options.mode is not Mode.DENSE:
+            raise BadInput(f"mode {options.mode} needs the texts of the queries")
+        languages = [options.query_language or UNDECLARED] * len(vectors_QD)
+        queries = self._queries(vectors_QD, texts or [""] * len(vectors_QD), languages, options)
+        return lambda places, width: finder.find(queries, width, places=places.tolist())
 
-        rankings = self._grouped(find, len(vectors_QD), k, options)
-        return [self._hits(ranking, options) for ranking in rankings]
-
-    def _grouped(self, find: Find, queries: int, k: int, options: SearchOptions) -> list[Ranking]:
-        passages = self.version.passages
+    def _grouped(self, find: Find, queries: int, options: SearchOptions) -> Sequence[Ranking]:
+        passages, k = self.version.passages, options.offset + options.top_k
         if options.group_by is None or not passages.has_chunks:
-            return list(find(np.arange(queries), k))
+            return find(np.arange(queries), k)
         return best_of_groups(find, queries, k, passages.documents_at)
 
     def score_blocks(
-        self, queries: Sequence[Query], *, progress: bool = False
+        self,
+        queries: Sequence[Query],
+        options: SearchOptions = DEFAULT_OPTIONS,
+        *,
+        progress: bool = False,
     ) -> Iterator[NDArray[np.float32]]:
         """Scores of every passage by row, in consecutive blocks [q, P] of queries, float32.
 
-        Raises BadInput for a query without text.
+        Their order, -inf left out, is the order in which `search` serves the query in its own
+        language; top_k and offset do not count. Raises BadInput as `search` does.
         """
+        scorer = PoolScorer(
+            self.pool,
+            mode=options.mode,
+            balance=options.balance,
+            quota=options.quota,
+            allowed=self._rows(options),
+            min_score=options.min_score,
+        )
         disable = None if progress else True
         with tqdm(total=len(queries), unit="query", disable=disable, delay=1) as bar:
             for start in range(0, len(queries), _ENCODE_SLICE):
-                vectors_QD = self._encode_queries(queries[start : start + _ENCODE_SLICE])
-                for block_QP in score_blocks(vectors_QD, self.version.vectors_PD):
+                some = queries[start : start + _ENCODE_SLICE]
+                texts = [query.text for query in some]
+                languages = [
+                    query.lang if options.query_language is None else options.query_language
+                    for query in some
+                ]
+                encoded = self._queries(self._encode_queries(some), texts, languages, options)
+                for block_QP in scorer.score_blocks(encoded):
                     yield block_QP
                     bar.update(len(block_QP))
+
+    def ranker(self, options: SearchOptions) -> SearchRanker:
+        """What evaluation ranks with: this search, with these options."""
+        return SearchRanker(self, options)
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The version's passages as search by language needs them."""
+        return Pool.of(self.version)
+
+    def _queries(
+        self,
+        vectors_QD: NDArray[np.float32],
+        texts: Sequence[str],
+        languages: Sequence[str],
+        options: SearchOptions,
+    ) -> EncodedQueries:
+        lexical = options.mode is not Mode.DENSE and len(texts) > 0
+        tokens = self.encoder.tokenize(texts) if lexical else [()] * len(texts)
+        return EncodedQueries(vectors_QD=vectors_QD, tokens_Q=tokens, languages_Q=languages)
 
     def _encode_queries(self, queries: Sequence[Query]) -> NDArray[np.float32]:
         for query in queries:
@@ -189,3 +274,27 @@ class Searcher:
             for row, score in found[options.offset :]
             if score >= lowest
         )
+
+
+class SearchRanker:
+    """A searcher with options, as evaluation takes it."""
+
+    def __init__(self, searcher: Searcher, options: SearchOptions) -> None:
+        self._searcher = searcher
+        self._options = options
+
+    @property
+    def passage_ids(self) -> Sequence[str]:
+        """The id of every passage, by row."""
+        return self._searcher.passage_ids
+
+    @property
+    def passage_languages(self) -> Sequence[str]:
+        """The language of every passage, by row."""
+        return self._searcher.passage_languages
+
+    def score_blocks(
+        self, queries: Sequence[Query], *, progress: bool = False
+    ) -> Iterator[NDArray[np.float32]]:
+        """As `Searcher.score_blocks`."""
+        return self._searcher.score_blocks(queries, self._options, progress=progress)

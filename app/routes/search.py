@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -10,9 +10,10 @@ from app import schemas
 from app.errors import TooLarge
 from app.settings import Settings
 from app.state import Service, ServiceDep
+from retrieval.balance import Balance
 from retrieval.filters import filter_object, parse_filter
 from retrieval.grouping import GroupBy
-from retrieval.languages import parse_language
+from retrieval.pool import Mode
 from retrieval.search import SearchOptions
 from retrieval.types import Hit
 
@@ -35,8 +36,8 @@ async def search_by_url(
     languages: Annotated[list[str] | None, Query(description="Repeatable, or de,th.")] = None,
     query_language: str | None = None,
     version: str | None = None,
-    mode: Literal["dense"] = "dense",
-    balance: Literal["none"] = "none",
+    mode: Mode = Mode.DENSE,
+    balance: Balance = Balance.NONE,
     min_score: float | None = None,
     filter: Annotated[str | None, Query(description="JSON, as that of the POST.")] = None,  # noqa: A002
     group_by: GroupBy | None = None,
@@ -65,8 +66,6 @@ async def search_by_url(
 
 async def _answer(request: schemas.SearchRequest, service: Service) -> schemas.SearchResponse:
     _check_limits(request, service.settings)
-    if request.query_language is not None:
-        parse_language(request.query_language)
     options = SearchOptions(
         top_k=request.top_k,
         offset=request.offset,
@@ -75,12 +74,18 @@ async def _answer(request: schemas.SearchRequest, service: Service) -> schemas.S
         exact=request.exact,
         filter=None if request.filter is None else parse_filter(request.filter),
         group_by=request.group_by,
+        mode=request.mode,
+        balance=request.balance,
+        quota=request.quota,
+        query_language=request.query_language,
     )
     workers, texts = service.workers, request.texts
     opened = await workers.search(lambda: service.corpora.searcher(request.corpus, request.version))
     searcher = opened.value
     encoded = await workers.encode(lambda: searcher.encode(texts))
-    found = await workers.search(lambda: searcher.search_vectors(encoded.value, options))
+    found = await workers.search(
+        lambda: searcher.search_vectors(encoded.value, options, texts=texts)
+    )
     took = schemas.Took(
         queue=round(opened.waited_ms + encoded.waited_ms + found.waited_ms, 3),
         encode=round(encoded.ran_ms, 3),

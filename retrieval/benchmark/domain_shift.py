@@ -7,13 +7,15 @@ are compared by the difference of their drops, since the two pools are of differ
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,14 +24,12 @@ from retrieval.errors import BadConfig, BadEncoder, BadInput
 from retrieval.evaluation import CONTRACT, rank_query_set
 from retrieval.evaluation.evaluation import query_set_digest, versions
 from retrieval.evaluation.per_query import PerQuery, View
-from retrieval.evaluation.saved import parse_per_query
 from retrieval.formats.configs import checked, expanded, read_mapping
 from retrieval.formats.files import expand_inputs
 from retrieval.formats.lareqa import read_lareqa
 from retrieval.formats.parallel import ENDINGS, read_parallel
-from retrieval.formats.tree import Node
 from retrieval.held_out import is_held_out
-from retrieval.metrics.measure import Measure
+from retrieval.metrics.measure import Measure, parse_measures
 
 PROTOCOL = "domain-shift"
 IN_DOMAIN, OUT_OF_DOMAIN = "in_domain", "out_of_domain"
@@ -58,12 +58,16 @@ class DomainShiftConfig(BaseModel):
 
     in_domain: tuple[str, ...] = Field(min_length=1)
     out_of_domain: Path
-    strategies: dict[str, tuple[str, ...]] = Field(min_length=1)
+    strategies: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(min_length=1)
     languages: tuple[str, ...] = ()
     candidates: int | None = Field(default=None, ge=2)
     measures: str = "MRR@10 mAP nDCG@10 Recall@100"
     baseline: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**32)
+
+    def to_measures(self) -> tuple[Measure, ...]:
+        """The measures that are named. Raises UnknownMeasure."""
+        return parse_measures(self.measures)
 
 
 def load_domain_shift(path: Path) -> DomainShiftConfig:
@@ -77,14 +81,6 @@ def load_domain_shift(path: Path) -> DomainShiftConfig:
     if config.baseline is not None and config.baseline not in config.strategies:
         raise BadConfig(f"the baseline {config.baseline!r} is no strategy", path=path)
     return config
-
-
-def read_domain_shift(path: Path) -> dict[str, PerQuery]:
-    """Strategy -> values out of domain, of a saved result. Raises MalformedFile."""
-    return {
-        name: parse_per_query(entry["per_query"][OUT_OF_DOMAIN])
-        for name, entry in Node.load(path)["strategies"].items()
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +103,8 @@ class TrainingData:
                 path=encoder.path,
                 fix="Domain shift needs encoders that `synglot train` made.",
             )
-        share = float(data.get("dev_share", 0))
-        if share <= 0:
+        share = data.get("dev_share")
+        if not isinstance(share, float | int) or share <= 0:
             raise BadEncoder(
                 "no pages were held out from its training, so nothing in its domain is unseen",
                 path=encoder.path,
@@ -116,22 +112,26 @@ class TrainingData:
             )
         return cls(
             sources=frozenset(sources),
-            dev_share=share,
+            dev_share=float(share),
             whole_sources=frozenset(data.get("whole_sources") or ()),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domains:
-    """The two pools, the same number of passages in each of their languages."""
+    """The two pools, the same number of passages in each of their languages. files: the data."""
 
     languages: tuple[str, ...]
     candidates: int
     pools: Mapping[str, PassagePool]
+    files: Sequence[Path]
 
 
 def read_domains(config: DomainShiftConfig, training: TrainingData) -> Domains:
-    """Both pools, cut to equal sizes. Raises BadInput and its kin."""
+    """Both pools, cut to equal sizes.
+
+    Raises BadInput and its kin, also where the files hold no question of a held-out page.
+    """
     files = expand_inputs(config.in_domain, endings=ENDINGS)
     held_out = [
         item
@@ -139,19 +139,33 @@ def read_domains(config: DomainShiftConfig, training: TrainingData) -> Domains:
         if item.source in training.sources
         and is_held_out(item, share=training.dev_share, whole_sources=training.whole_sources)
     ]
+    inside = questions_of(held_out)
+    if not inside.passages:
+        raise BadInput(
+            "none of the files in domain has a question of a page that was held out from training",
+            path=files[0],
+            fix="Name files of these sources with questions: "
+            + ", ".join(sorted(training.sources)),
+        )
     lareqa = read_lareqa(config.out_of_domain)
     pools = {
-        IN_DOMAIN: questions_of(held_out),
+        IN_DOMAIN: inside,
         OUT_OF_DOMAIN: PassagePool(query_set=lareqa.query_set(), passages=lareqa.passages),
     }
     shared = set(pools[IN_DOMAIN].sizes) & set(pools[OUT_OF_DOMAIN].sizes)
-    languages = tuple(sorted(config.languages or shared))
-    if not languages:
-        raise BadInput("the two domains have no language in common")
-    smallest = min(pool.sizes.get(lang, 0) for pool in pools.values() for lang in languages)
-    candidates = config.candidates or smallest
-    if not candidates:
-        raise BadInput(f"a domain has no passage in one of {', '.join(languages)}")
+    absent = sorted(set(config.languages) - shared)
+    if absent or not shared:
+        raise BadInput(
+            f"the two domains do not both have passages in {', '.join(absent)}"
+            if absent
+            else "the two domains have no language in common",
+            fix=f"In domain there are {_listed(pools[IN_DOMAIN])}, out of domain"
+            f" {_listed(pools[OUT_OF_DOMAIN])}.",
+        )
+    languages = tuple(sorted(set(config.languages) or shared))
+    candidates = config.candidates or min(
+        pool.sizes[lang] for pool in pools.values() for lang in languages
+    )
     return Domains(
         languages=languages,
         candidates=candidates,
@@ -159,7 +173,12 @@ def read_domains(config: DomainShiftConfig, training: TrainingData) -> Domains:
             name: equal_pool(pool, languages=languages, candidates=candidates, seed=config.seed)
             for name, pool in pools.items()
         },
+        files=[*files, *(file.path for file in lareqa.files)],
     )
+
+
+def _listed(pool: PassagePool) -> str:
+    return ", ".join(f"{lang} {size:,}" for lang, size in pool.sizes.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +206,7 @@ def measure_strategies(
     """
     training: TrainingData | None = None
     domains: Domains | None = None
-    measures = tuple(Measure.parse(name) for name in config.measures.split())
+    measures = config.to_measures()
     found: dict[str, StrategyRuns] = {}
     for name, folders in config.strategies.items():
         runs: dict[str, list[PerQuery]] = {IN_DOMAIN: [], OUT_OF_DOMAIN: []}
@@ -224,16 +243,20 @@ def header(config: DomainShiftConfig, domains: Domains) -> dict[str, object]:
         "seed": config.seed,
         "languages": list(domains.languages),
         "candidates": domains.candidates,
-        "sets": {
-            name: {
-                "queries": len(pool.query_set.queries),
-                "items": len({query.cluster for query in pool.query_set.queries}),
-                "passages": len(pool.passages),
-                "query_set": query_set_digest(pool.query_set),
-            }
-            for name, pool in domains.pools.items()
-        },
+        "sets": {name: described(pool) for name, pool in domains.pools.items()},
         "versions": versions(),
+    }
+
+
+def described(pool: PassagePool) -> dict[str, object]:
+    """Sizes and digests: equal for the same queries, judgements and passages alone."""
+    texts = sorted((passage.id, passage.to_encode) for passage in pool.passages)
+    return {
+        "queries": len(pool.query_set.queries),
+        "items": len({query.cluster for query in pool.query_set.queries}),
+        "passages": len(pool.passages),
+        "query_set": query_set_digest(pool.query_set),
+        "passage_set": hashlib.sha256(orjson.dumps(texts)).hexdigest(),
     }
 
 

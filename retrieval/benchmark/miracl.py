@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from retrieval.benchmark.pools import TextEncoder
+from retrieval.encoder import shown_path
 from retrieval.errors import BadInput, MachineFailure
 from retrieval.evaluation import CONTRACT, Evaluation, VectorRanker, evaluate, sections
 from retrieval.evaluation.evaluation import versions
@@ -218,7 +219,7 @@ def _figures(
         "protocol": PROTOCOL,
         "corpus": PROTOCOL,
         "version": "",
-        "encoder": {"path": encoder.path, "fingerprint": encoder.fingerprint},
+        "encoder": {"path": shown_path(encoder.path), "fingerprint": encoder.fingerprint},
         "contract": CONTRACT,
         "counts": {lang: found.counts for lang, found in done.items()},
         "queries": _summed([report["queries"] for report in reports]),

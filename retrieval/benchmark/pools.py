@@ -69,7 +69,8 @@ class PassagePool:
 def questions_of(items: Sequence[ParallelItem]) -> PassagePool:
     """Every question in every language; relevant are the passages of its group, in any language.
 
-    Plain translations ask nothing and are left out.
+    A group is one within its source: other sources may number theirs alike. Plain translations ask
+    nothing and are left out.
     """
     passages: list[Passage] = []
     by_group: dict[str, dict[str, int]] = defaultdict(dict)
@@ -77,9 +78,9 @@ def questions_of(items: Sequence[ParallelItem]) -> PassagePool:
     for item in questions:
         for lang, text in item.passage.items():
             passages.append(Passage(id=f"{lang}:{item.id}", text=text, lang=lang))
-            by_group[item.group or item.id][passages[-1].id] = 1
+            by_group[_group_of(item)][passages[-1].id] = 1
     queries = tuple(
-        Query(id=f"{lang}:{item.id}", text=text, lang=lang, group=item.group or item.id)
+        Query(id=f"{lang}:{item.id}", text=text, lang=lang, group=_group_of(item))
         for item in questions
         for lang, text in item.query.items()
     )
@@ -94,7 +95,8 @@ def equal_pool(
 
     Whole clusters of questions are kept, in random order, as long as their relevant passages fit in
     every language; the rest is filled up with passages that answer none of them. Judgements of
-    passages left out are dropped. Raises BadInput where a language has fewer passages.
+    passages left out are dropped. Raises BadInput where a language has fewer passages, or no
+    question's relevant passages fit.
     """
     short = {lang: pool.sizes.get(lang, 0) for lang in sorted(languages)}
     short = {lang: size for lang, size in short.items() if size < candidates}
@@ -106,19 +108,28 @@ def equal_pool(
     rng = np.random.default_rng(seed)
     language_of = {p.id: p.lang for p in pool.passages if p.lang in languages}
     kept = _fitting_clusters(pool.query_set, language_of, languages, candidates, rng)
-    relevant = set().union(*kept.values()) if kept else set()
+    relevant = set().union(*kept.values())
     chosen = relevant | _fill(relevant, language_of, languages, candidates, rng)
     queries = tuple(
         query
         for query in pool.query_set.queries
         if query.cluster in kept and query.lang in languages
     )
+    if not queries:
+        raise BadInput(
+            f"no question has all its relevant passages among {candidates} of each language",
+            fix="Ask for more candidates.",
+        )
     qrels = {
-        query.id: {p: r for p, r in pool.query_set.qrels[query.id].items() if p in chosen}
+        query.id: {p: r for p, r in pool.query_set.qrels.get(query.id, {}).items() if p in chosen}
         for query in queries
     }
     passages = [passage for passage in pool.passages if passage.id in chosen]
     return PassagePool(query_set=QuerySet(queries=queries, qrels=qrels), passages=passages)
+
+
+def _group_of(item: ParallelItem) -> str:
+    return f"{item.source}:{item.group}" if item.group else item.id
 
 
 def _fitting_clusters(
@@ -128,10 +139,11 @@ def _fitting_clusters(
     candidates: int,
     rng: np.random.Generator,
 ) -> dict[str, set[str]]:
-    """Cluster -> its relevant passages, of as many clusters as fit."""
+    """Cluster -> its relevant passages, of as many clusters asked in `languages` as fit."""
     needed: dict[str, set[str]] = defaultdict(set)
     for query in query_set.queries:
-        for passage, relevance in query_set.qrels.get(query.id, {}).items():
+        judged = query_set.qrels.get(query.id, {}) if query.lang in languages else {}
+        for passage, relevance in judged.items():
             if relevance > 0 and passage in language_of:
                 needed[query.cluster].add(passage)
     names = list(needed)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from retrieval.benchmark.pools import PassagePool, TextEncoder
+from retrieval.encoder import shown_path
 from retrieval.evaluation import Evaluation, VectorRanker, evaluate
 from retrieval.formats.lareqa import is_xquad_r, read_lareqa
 from retrieval.metrics.measure import Measure
@@ -85,7 +86,7 @@ def benchmark_xquad_r(
     figures: Figures = {
         "protocol": PROTOCOL,
         "mode": "dense",
-        "encoder": {"path": encoder.path, "fingerprint": encoder.fingerprint},
+        "encoder": {"path": shown_path(encoder.path), "fingerprint": encoder.fingerprint},
         "counts": lareqa.counts,
         "published_counts": is_xquad_r(lareqa),
         **protocol_figures(evaluation.ranked),

@@ -33,13 +33,7 @@ class SavedEvaluation:
                 "has no field 'per_query'",
                 fix="Give a file that `synglot evaluate` or `synglot benchmark` wrote with --json.",
             )
-        contract = root["contract"].text()
-        if contract != CONTRACT:
-            raise BadInput(
-                f"the evaluation was made by the contract {contract!r}, this is {CONTRACT!r}",
-                path=path,
-                fix="Evaluate again: figures of two contracts cannot be compared.",
-            )
+        check_contract(root)
         report = cast(dict[str, Any], root.value)
         return cls(path=path, report=report, per_query=parse_per_query(root["per_query"]))
 
@@ -52,6 +46,17 @@ class SavedEvaluation:
                 path=self.path,
                 fix="Evaluate both with the same files.",
             )
+
+
+def check_contract(root: Node) -> None:
+    """Raises MalformedFile where a result names no contract, BadInput where it is another."""
+    contract = root["contract"].text()
+    if contract != CONTRACT:
+        raise BadInput(
+            f"the evaluation was made by the contract {contract!r}, this is {CONTRACT!r}",
+            path=root.path,
+            fix="Evaluate again: figures of two contracts cannot be compared.",
+        )
 
 
 def parse_per_query(node: Node) -> PerQuery:

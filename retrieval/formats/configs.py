@@ -23,7 +23,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise BadInput(f"cannot read the configuration ({error.strerror})", path=path) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # A date such as 2024-13-45 is a ValueError, and so is text that is not UTF-8.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
         raise BadConfig(f"broken YAML ({error})", path=path, line=line) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,18 +11,27 @@ from pathlib import Path
 
 import orjson
 
-from retrieval.errors import BadInput, MalformedFile
-from retrieval.formats.packing import BROKEN_COMPRESSION, STDIN, open_binary
+from retrieval.errors import BadInput, MachineFailure, MalformedFile
+from retrieval.formats.packing import BROKEN_COMPRESSION, STDIN, PackingBomb, open_binary
 
 # A line longer than this is a wrong file, not a passage; it keeps one line from filling memory.
 MAX_LINE_BYTES = 64 * 2**20
+
+MAX_JSON_BYTES = 256 * 2**20
+"""Largest file that is read as one JSON document, unpacked: it is held in memory whole.
+
+The largest language of XQuAD-R has 3 MB; an evaluation of 100,000 queries, saved with the value of
+each in 4 measures and 3 views, has 60 MB.
+"""
+
+_PIECE_BYTES = 2**20
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(1-based line number, text without its line end) of every line that is not blank.
 
     Raises MalformedFile where the bytes are not UTF-8, a line is over MAX_LINE_BYTES, or the
-    compression is broken; BadInput where the file cannot be opened.
+    compression is broken or a bomb; BadInput where the file cannot be opened.
     """
     number = 0
     try:
@@ -38,9 +48,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
     except BROKEN_COMPRESSION as error:
-        raise MalformedFile(
-            f"broken compression after line {number} ({error})", path=path, fix="Copy it again."
-        ) from error
+        raise broken_compression(error, path=path, line=number + 1) from error
 
 
 def _decode(raw: bytes, *, path: Path, number: int) -> str:
@@ -57,7 +65,9 @@ def _decode(raw: bytes, *, path: Path, number: int) -> str:
         ) from error
 
 
-def parse_object(text: str | bytes, *, path: Path, line: int | None = None) -> dict[str, object]:
+def parse_object(
+    text: str | bytes | bytearray, *, path: Path, line: int | None = None
+) -> dict[str, object]:
     """The JSON object in `text`. Raises MalformedFile."""
     try:
         value = orjson.loads(text)
@@ -78,14 +88,39 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """The one JSON object that a file holds, plain or compressed."""
+    """The one JSON object that a file holds, plain or compressed.
+
+    Raises MalformedFile, also where it unpacks to more than MAX_JSON_BYTES, and BadInput.
+    """
+    content = bytearray()
     try:
         with open_binary(path) as stream:
-            return parse_object(stream.read(), path=path)
+            while piece := stream.read(_PIECE_BYTES):
+                content += piece
+                if len(content) > MAX_JSON_BYTES:
+                    raise MalformedFile(
+                        f"one JSON document of more than {MAX_JSON_BYTES} bytes",
+                        path=path,
+                        fix="Write it in lines: queries as JSONL, judgements as TSV.",
+                    )
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
     except BROKEN_COMPRESSION as error:
-        raise MalformedFile(f"broken compression ({error})", path=path) from error
+        raise broken_compression(error, path=path) from error
+    return parse_object(content, path=path)
+
+
+def broken_compression(error: Exception, *, path: Path, line: int | None = None) -> MalformedFile:
+    """What to say of one of BROKEN_COMPRESSION, raised while `line` was to be read."""
+    if isinstance(error, PackingBomb):
+        return MalformedFile(
+            f"unpacks to far more than a file of text does ({error})",
+            path=path,
+            line=line,
+            fix="Look at what it holds; give it unpacked if it is what you want to read.",
+        )
+    after = "" if line is None else f" after line {line - 1}"
+    return MalformedFile(f"broken compression{after} ({error})", path=path, fix="Copy it again.")
 
 
 def required_text(record: dict[str, object], *names: str, path: Path, line: int) -> str:
@@ -186,9 +221,20 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def check_target(target: str | Path | None) -> None:
-    """Refuse a file to write whose folder does not exist, before the work. Raises BadInput."""
-    if target is not None and str(target) != "-" and not Path(target).absolute().parent.is_dir():
+    """Refuse, before the work, a file that cannot be written to. `-` is standard output.
+
+    Raises BadInput where it is a folder or its folder does not exist, MachineFailure where it must
+    not be written.
+    """
+    if target is None or str(target) == "-":
+        return
+    path = Path(target).absolute()
+    if not path.parent.is_dir():
         raise BadInput("cannot be written: there is no such folder", path=target)
+    if path.is_dir():
+        raise BadInput("cannot be written: it is a folder", path=target, fix="Name a file in it.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise MachineFailure("cannot be written: permission denied", path=target)
 
 
 def write_json(value: object, target: str) -> None:

@@ -13,24 +13,69 @@ import zstandard
 
 STDIN = Path("-")
 
-BROKEN_COMPRESSION = (gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError)
-"""What reading a cut or damaged file raises."""
+MAX_RATIO = {".gz": 200, ".zst": 2000}
+"""How many times its size a file may unpack to once it is past RATIO_FREE_BYTES.
+
+Text unpacks to 3-15 times its size from gzip, and a million lines of judgements that only count to
+120 times from zstd; a bomb to 1,000 times from gzip, its limit, and to 10,000 and more from zstd.
+"""
+
+RATIO_FREE_BYTES = 64 * 2**20
+"""A file may unpack to this much at any ratio: a small one of equal lines is nothing to refuse."""
+
+
+class PackingBomb(Exception):
+    """A file that unpacks to more than any honest one of its size."""
+
+
+BROKEN_COMPRESSION = (gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError, PackingBomb)
+"""What reading a cut, damaged or malicious file raises."""
 
 # A kilobyte of zstd can unpack to tens of megabytes: read little at a time.
 _PACKED_BYTES = 1024
+
+_BUFFER_BYTES = 128 * 2**10
 
 
 def open_binary(path: Path) -> IO[bytes]:
     """`path` for reading, decompressed by its ending (.gz, .zst); `-` is standard input.
 
-    Reading raises one of BROKEN_COMPRESSION where the file is cut or damaged.
+    Reading raises one of BROKEN_COMPRESSION where the file is cut or damaged, or is a bomb.
     """
     if path == STDIN:
         return sys.stdin.buffer
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
     raw = path.open("rb")
-    return io.BufferedReader(_ZstdFrames(raw)) if path.suffix == ".zst" else raw
+    if path.suffix not in MAX_RATIO:
+        return raw
+    content = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else _ZstdFrames(raw)
+    return io.BufferedReader(_Limited(content, raw, MAX_RATIO[path.suffix]), _BUFFER_BYTES)
+
+
+class _Limited(io.RawIOBase):
+    """Unpacked content as it is. Raises PackingBomb past the ratio to what was read of the file."""
+
+    def __init__(self, content: io.RawIOBase | gzip.GzipFile, raw: IO[bytes], ratio: int) -> None:
+        self._content = content
+        self._raw = raw
+        self._ratio = ratio
+        self._unpacked = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        size = self._content.readinto(cast(bytearray, buffer)) or 0
+        self._unpacked += size
+        packed = self._raw.tell()
+        if self._unpacked > max(RATIO_FREE_BYTES, self._ratio * packed):
+            raise PackingBomb(f"{packed} bytes unpack to {self._unpacked} and more")
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            self._content.close()
+            self._raw.close()
+        super().close()
 
 
 class _ZstdFrames(io.RawIOBase):

@@ -17,6 +17,10 @@ BEIR_HEADER = ("query-id", "corpus-id", "score")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _BLANKS = re.compile(r"[ \t]+")
 _EXAMPLES = 3
+
+MAX_REPEATED = 100_000
+"""Repeated judgements that are kept in memory for the lint; more are no oversight."""
+
 _FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")
 
 
@@ -43,11 +47,15 @@ class LocatedQrels(dict[str, dict[str, int]]):
         self.repeated: list[Judgement] = []
 
     def add(self, judgement: Judgement) -> None:
-        """Take in a judgement. Raises DuplicateId where it contradicts one that is there."""
+        """Take in a judgement.
+
+        Raises DuplicateId where it contradicts one that is there, or repeats one once more than
+        MAX_REPEATED.
+        """
         query_id, passage_id, relevance, path, line = judgement
         judged = self.setdefault(query_id, {})
         if judged.get(passage_id) == relevance:
-            self.repeated.append(judgement)
+            self._repeat(judgement)
         if judged.setdefault(passage_id, relevance) != relevance:
             raise DuplicateId(
                 f"passage {passage_id!r} is judged {judged[passage_id]} and {relevance}"
@@ -58,6 +66,16 @@ class LocatedQrels(dict[str, dict[str, int]]):
             )
         self.queries.setdefault(query_id, (path, line))
         self.passages.setdefault(passage_id, (path, line))
+
+    def _repeat(self, judgement: Judgement) -> None:
+        if len(self.repeated) == MAX_REPEATED:
+            raise DuplicateId(
+                f"more than {MAX_REPEATED} judgements are given more than once",
+                path=judgement.path,
+                line=judgement.line,
+                fix="Keep one judgement of a query and a passage.",
+            )
+        self.repeated.append(judgement)
 
 
 def collect_qrels(judgements: Iterable[Judgement]) -> LocatedQrels:
@@ -80,7 +98,7 @@ def read_beir_qrels(path: Path) -> Iterator[Judgement]:
     for position, (line, text) in enumerate(read_lines(path)):
         fields = text.split("\t")
         if len(fields) != 3:
-            raise _wrong_columns(len(fields), path, line)
+            raise _wrong_columns(len(fields), path, line, expected=3)
         if position == 0 and tuple(field.strip().lower() for field in fields) == BEIR_HEADER:
             continue
         yield _judgement(fields[0], fields[1], fields[2], path, line)
@@ -91,7 +109,7 @@ def read_trec_qrels(path: Path) -> Iterator[Judgement]:
     for line, text in read_lines(path):
         fields = _trec_fields(text)
         if len(fields) != 4:
-            raise _wrong_columns(len(fields), path, line)
+            raise _wrong_columns(len(fields), path, line, expected=4)
         yield _judgement(fields[0], fields[2], fields[3], path, line)
 
 
@@ -172,12 +190,13 @@ def _judgement(query_id: str, passage_id: str, relevance: str, path: Path, line:
     return Judgement(query_id, passage_id, int(relevance), path, line)
 
 
-def _wrong_columns(found: int, path: Path, line: int) -> MalformedFile:
+def _wrong_columns(found: int, path: Path, line: int, *, expected: int) -> MalformedFile:
     return MalformedFile(
-        f"{found} columns, expected 3 (BEIR: {', '.join(BEIR_HEADER)}; by tabs)"
-        " or 4 (TREC: query, 0, passage, relevance)",
+        f"{found} columns, expected {expected}",
         path=path,
         line=line,
+        fix=f"BEIR's judgements have 3 ({', '.join(BEIR_HEADER)}; by tabs),"
+        " TREC's 4 (query, 0, passage, relevance).",
     )
 
 

@@ -34,7 +34,7 @@ from retrieval.formats.queries import (
 from retrieval.formats.tables import endings_of
 from retrieval.formats.tree import Node
 from retrieval.languages import parse_language
-from retrieval.types import UNDECLARED, Query, QuerySet
+from retrieval.types import UNDECLARED, Place, Query, QuerySet
 
 _Located = Iterator[tuple[Path, int | None, Query]]
 
@@ -73,8 +73,9 @@ def read_query_set(
     lareqa_files = [path for path in query_files if layouts[path] is Layout.LAREQA]
     # All its languages together: an answer in one is relevant to the question in every other.
     lareqa = read_lareqa(lareqa_files) if lareqa_files else LareqaSet(files=())
-    located = list(_queries(layouts.items(), lareqa, default_lang))
-    queries = collect_queries(located)
+    places: dict[str, Place] = {}
+    # One at a time: the first id that occurs twice ends the reading, however many follow.
+    queries = collect_queries(_placed(_queries(layouts.items(), lareqa, default_lang), places))
     queries = with_tags(
         queries,
         domains=read_tags(domains) if domains else None,
@@ -88,8 +89,14 @@ def read_query_set(
             fix="Give a qrels file, or a query file that holds judgements (LAReQA, JSON).",
         )
     check_queries(qrels, {query.id for query in queries})
-    places = {query.id: (path, line) for path, line, query in located}
     return QuerySet(queries=queries, qrels=qrels, places=places)
+
+
+def _placed(located: _Located, places: dict[str, Place]) -> _Located:
+    """The same, each query's place noted."""
+    for path, line, query in located:
+        places[query.id] = (path, line)
+        yield path, line, query
 
 
 def tell_layout(path: Path) -> Layout:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from retrieval.errors import BadInput, DuplicateId, MalformedFile
+from retrieval.errors import BadInput, DanglingId, DuplicateId, MalformedFile
 from retrieval.formats.files import read_lines
 from retrieval.types import Run, Scored
 
 _BLANKS = re.compile(r"[ \t]+")
+# The least number that float32 rounds to infinity; its largest one is written with more digits.
+_INFINITE = float(np.finfo(np.float32).max) + 2.0**103
 _WHITE_SPACE = re.compile(r"[ \t\n\v\f\r]")
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, *, passages: Container[str] | None = None) -> Run:
     """Every ranking of a run file, in the total order: score descending, then id descending.
 
     Scores are rounded to float32, as trec_eval compares them; the file's ranks have no say.
-    Raises MalformedFile, and DuplicateId where a query has a passage twice.
+    passages: the ids that there are, where they are known.
+    Raises MalformedFile, DuplicateId where a query has a passage twice, DanglingId.
     """
     rankings: dict[str, dict[str, float]] = {}
     for line, text in read_lines(path):
@@ -38,6 +41,13 @@ def read_run(path: Path) -> Run:
         if fields[2] in ranking:
             raise DuplicateId(
                 f"query {fields[0]!r} has passage {fields[2]!r} twice", path=path, line=line
+            )
+        if passages is not None and fields[2] not in passages:
+            raise DanglingId(
+                f"the run names the passage {fields[2]!r}, which the corpus does not hold",
+                path=path,
+                line=line,
+                fix="Give a run over the passages of this corpus and version.",
             )
         ranking[fields[2]] = _score(fields[4], path, line)
     return {query_id: in_total_order(ranking.items()) for query_id, ranking in rankings.items()}
@@ -89,7 +99,7 @@ def _score(text: str, path: Path, line: int) -> float:
         score = float(text)
     except ValueError:
         score = float("nan")
-    if not np.isfinite(score):
+    if not abs(score) < _INFINITE:
         raise MalformedFile(f"score {text!r} is not a finite number", path=path, line=line)
     return score
 

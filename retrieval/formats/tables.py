@@ -11,7 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retrieval.errors import BadInput, MalformedFile
-from retrieval.formats.files import MAX_LINE_BYTES, read_lines, read_objects
+from retrieval.formats.files import (
+    MAX_LINE_BYTES,
+    broken_compression,
+    read_lines,
+    read_objects,
+)
 from retrieval.formats.packing import BROKEN_COMPRESSION, STDIN, open_binary
 
 Records = Iterator[tuple[int, dict[str, object]]]
@@ -93,7 +98,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadInput(f"cannot read the file ({error.strerror})", path=path) from error
     except BROKEN_COMPRESSION as error:
-        raise MalformedFile(f"broken compression ({error})", path=path) from error
+        raise broken_compression(error, path=path, line=last + 1) from error
     except UnicodeDecodeError as error:
         raise MalformedFile(
             f"not UTF-8 ({error.reason})", path=path, line=last + 1, fix="Save the file as UTF-8."

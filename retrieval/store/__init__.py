@@ -2,8 +2,17 @@
 
 from retrieval.store.draft import Draft
 from retrieval.store.layout import check_name
-from retrieval.store.manifest import EncoderRecord, Manifest
+from retrieval.store.manifest import EncoderRecord, Manifest, RecallRecord, SpeedRecord
 from retrieval.store.store import Store
 from retrieval.store.version import Version
 
-__all__ = ["Draft", "EncoderRecord", "Manifest", "Store", "Version", "check_name"]
+__all__ = [
+    "Draft",
+    "EncoderRecord",
+    "Manifest",
+    "RecallRecord",
+    "SpeedRecord",
+    "Store",
+    "Version",
+    "check_name",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -22,6 +22,7 @@ from retrieval.store.durable import (
     sync_path,
     try_lock,
 )
+from retrieval.store.evidence import EvidenceWriter
 from retrieval.store.layout import (
     INDEX,
     PASSAGES,
@@ -40,10 +41,10 @@ from retrieval.store.manifest import (
     file_record,
     write_manifest,
 )
-from retrieval.store.passages import PassageWriter
+from retrieval.store.passages import Passages, PassageWriter
 from retrieval.store.vector_file import VectorWriter, map_vectors
 from retrieval.types import Passage
-from retrieval.vectors import IndexKind, build_index
+from retrieval.vectors import Corpus, IndexKind, IndexOptions, make_index
 
 _ALIVE = "alive.lock"
 
@@ -61,31 +62,50 @@ class Draft:
         self._dim = dim
         self._passages = PassageWriter(folder / PASSAGES)
         self._vectors = VectorWriter(folder / VECTORS, dim=dim)
+        self._evidence = EvidenceWriter(folder)
 
-    def append(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+    def append(
+        self,
+        passages: Sequence[Passage],
+        vectors: NDArray[np.float32],
+        tokens: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         """Add passages and their unit vectors, [len(passages), dim].
 
+        tokens: the encoder's token ids of each passage, for a lexical index; of all or of none.
         Raises DuplicateId for an id seen before, BadInput for vectors that are not unit rows.
         """
         if len(passages) != len(vectors):
             raise BadInput(f"{len(passages)} passages came with {len(vectors)} vectors")
         self._passages.append(passages)
         self._vectors.append(vectors)
+        self._evidence.append([passage.lang for passage in passages], tokens)
 
-    def build_index(self, kind: IndexKind) -> None:
+    def build_index(
+        self, options: IndexOptions | IndexKind, *, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Index what was appended and seal the files: nothing can be appended from here on.
 
-        Raises BadInput where nothing was appended.
+        options: what index; a kind alone leaves the rest as it is by default.
+        tell: hears of each stage that can take long.
+        Raises BadInput where nothing was appended, or the index cannot be made.
         """
         self.close()
         if not self._vectors.rows:
             raise BadInput("no passages to index", fix="Give at least one passage.")
+        if isinstance(options, IndexKind):
+            options = IndexOptions(kind=options)
+        languages, codes_P = Passages(self.folder / PASSAGES).language_codes()
         vectors_PD = map_vectors(self.folder / VECTORS)
-        parameters = build_index(vectors_PD, self.folder / INDEX, kind=kind)
-        self._index = IndexRecord(kind=kind, parameters=parameters)
-        for name in REQUIRED_FILES:
-            sync_path(self.folder / name)
-        self._files = {name: file_record(self.folder / name) for name in REQUIRED_FILES}
+        corpus = Corpus(vectors_PD=vectors_PD, languages=languages, codes_P=codes_P)
+        report = make_index(corpus, self.folder / INDEX, options=options, tell=tell)
+        self._index = IndexRecord.of(report)
+        names = [*REQUIRED_FILES, *self._evidence.finish(vectors_PD)]
+        for path in {self.folder / name for name in names} | {
+            (self.folder / name).parent for name in names
+        }:
+            sync_path(path)
+        self._files = {name: file_record(self.folder / name) for name in names}
 
     def publish(self, *, encoder: EncoderRecord, activate: bool = True) -> Manifest:
         """Make it the next version of its corpus and, if told so, the active one."""
@@ -105,6 +125,7 @@ class Draft:
             encoder=encoder,
             dim=self._dim,
             index=self._index,
+            lexical=self._evidence.parameters,
             counts=self._counts(),
             files=self._files,
         )

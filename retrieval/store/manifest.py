@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -12,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from retrieval.errors import CorruptVersion
 from retrieval.store.durable import sync_path
 from retrieval.store.layout import INDEX, MANIFEST, PASSAGES, VECTORS, check_name
-from retrieval.vectors import IndexKind
+from retrieval.vectors import IndexKind, IndexReport
 
 SCHEMA_VERSION: Final = 1
 REQUIRED_FILES = (PASSAGES, VECTORS, INDEX)
@@ -21,6 +22,7 @@ REQUIRED_FILES = (PASSAGES, VECTORS, INDEX)
 _FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)?$")]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Record(BaseModel):
@@ -42,11 +44,64 @@ class EncoderRecord(_Record):
     prompts: dict[str, str]
 
 
+class LanguageRecallRecord(_Record):
+    """Recall of the held-out passages of one language."""
+
+    recall: _Share
+    queries: _Count
+
+
+class RecallRecord(_Record):
+    """Recall@k of the index against exact search, with held-out passages as queries."""
+
+    k: _Count
+    queries: _Count
+    target: _Share
+    overall: _Share
+    by_language: dict[str, LanguageRecallRecord] = {}
+
+    @property
+    def worst(self) -> tuple[str, LanguageRecallRecord] | None:
+        """The language with the lowest recall, None where none was measured."""
+        return min(self.by_language.items(), key=lambda item: item[1].recall, default=None)
+
+
+class SpeedRecord(_Record):
+    """One query at a time on one core, as measured by the build; exact_ms: a scan."""
+
+    ms: float
+    exact_ms: float
+    queries_per_second: float
+    ratio: float
+
+
 class IndexRecord(_Record):
-    """How candidates are found."""
+    """How candidates are found, why so, and how well; None is what older releases left out."""
 
     kind: IndexKind
     parameters: dict[str, str] = {}
+    reason: str = ""
+    recall: RecallRecord | None = None
+    speed: SpeedRecord | None = None
+
+    @classmethod
+    def of(cls, report: IndexReport) -> IndexRecord:
+        """What a build reports, as it is kept."""
+        speed = report.speed
+        return cls(
+            kind=report.kind,
+            parameters=report.parameters,
+            reason=report.reason,
+            recall=RecallRecord.model_validate(asdict(report.recall)),
+            speed=None
+            if speed is None
+            else SpeedRecord(
+                ms=round(speed.ms, 4),
+                exact_ms=round(speed.exact_ms, 4),
+                queries_per_second=round(speed.queries_per_second, 1),
+                ratio=round(speed.ratio, 2),
+            ),
+        )
 
 
 class Counts(_Record):
@@ -57,7 +112,7 @@ class Counts(_Record):
 
 
 class Manifest(_Record):
-    """One version of one corpus."""
+    """One version of one corpus. `lexical`: the parameters of its lexical index, empty if none."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     corpus: str
@@ -68,6 +123,7 @@ class Manifest(_Record):
     dim: Annotated[int, Field(ge=1)]
     metric: Literal["inner_product"] = "inner_product"
     index: IndexRecord
+    lexical: dict[str, str] = {}
     counts: Counts
     files: dict[_FileName, FileRecord]
 

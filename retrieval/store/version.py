@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from retrieval.errors import BadInput, CorruptVersion
+from retrieval.store.evidence import read_calibrations, read_lexical
 from retrieval.store.fields import Fields
 from retrieval.store.layout import INDEX, PASSAGES, VECTORS
 from retrieval.store.manifest import Manifest, how_to_recover
@@ -27,6 +28,8 @@ class Version:
     passages: by row, read from disk when asked for.
     vectors_PD: [passages, dim] float32 unit rows, memory-mapped.
     index: search over the vectors.
+    lexical: BM25 over the passages' subwords, None where it was built without.
+    calibrations: how high scores run in each language, by mode; empty for old versions.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, *, threads: int) -> None:
@@ -35,6 +38,12 @@ class Version:
         self.passages = _open_passages(folder, manifest)
         self.vectors_PD = _open_vectors(folder, manifest)
         self.index = _open_index(folder, manifest, self.vectors_PD, threads)
+        try:
+            has_lexical = bool(manifest.lexical)
+            self.lexical = read_lexical(folder, self.rows_by_language) if has_lexical else None
+            self.calibrations = read_calibrations(folder)
+        except BadInput as error:
+            raise _corrupt(Path(error.path or folder), error.what, manifest) from error
 
     @property
     def corpus(self) -> str:
@@ -70,6 +79,13 @@ class Version:
     def fields(self) -> Fields:
         """The metadata of its passages, as columns."""
         return Fields(self.passages)
+
+    @cached_property
+    def rows_by_language(self) -> dict[str, NDArray[np.int64]]:
+        """Language -> its rows, ascending; languages sorted."""
+        names, codes_P = self._language_codes
+        by_name = {name: np.flatnonzero(codes_P == code) for code, name in enumerate(names)}
+        return dict(sorted(by_name.items()))
 
     def rows_in(self, languages: Collection[str]) -> RowFilter:
         """The rows whose language is one of `languages`."""
@@ -128,7 +144,9 @@ def _open_index(
 ) -> VectorIndex:
     path = folder / INDEX
     try:
-        return VectorIndex.read(path, vectors_PD, threads=threads)
+        return VectorIndex.read(
+            path, vectors_PD, threads=threads, parameters=manifest.index.parameters
+        )
     except BadInput as error:
         raise _corrupt(path, error.what, manifest) from error
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from app.cli import main
 from app.demo import write_demo_files
 from app.server import running
 from app.settings import Settings
@@ -54,3 +57,17 @@ def own(tmp_path: Path, bundled: Encoder) -> Iterator[tuple[Store, httpx.Client]
     settings = Settings(root=store.root, port=0, max_upload_bytes=100_000)
     with running(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield store, client
+
+
+@pytest.fixture
+def synglot(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command; gives its exit code, standard output and standard error."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["synglot", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return run

@@ -159,6 +159,72 @@ def test_a_second_build_uses_the_encoder_of_the_first(index: Index, built: Path)
     assert figures["encoder"]["path"].endswith("encoders/" + figures["encoder"]["fingerprint"])
 
 
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A file of 600 passages in two languages, one in ten of them Thai."""
+    path = tmp_path / "many.jsonl"
+    rows = [
+        {"id": str(i), "text": f"{i * 7919 % 1009} trams, {i} buses", "lang": "de"}
+        if i % 10
+        else {"id": str(i), "text": f"รถราง {i * 7919 % 1009} คัน", "lang": "th"}
+        for i in range(600)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return path
+
+
+def test_a_small_corpus_gets_an_exact_index_and_the_output_says_why(
+    index: Index, many: Path, tiny_encoder: Path
+) -> None:
+    built = index("build", "city", "--input", many, "--encoder", tiny_encoder)
+    [line] = [line for line in built.stdout.splitlines() if line.startswith("index: ")]
+    assert line.startswith("index: flat, 32 dimensions, ")
+    assert "because exact search over 600 passages x 32 needs 0 MB and takes about 0.0 ms" in line
+    assert "recall" not in built.stdout
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("ivf-pq", "ivf-pq"), ("IVF8,SQ8", "factory")])
+def test_an_index_of_a_kind_is_built_measured_and_searched(
+    index: Index, many: Path, tiny_encoder: Path, tmp_path: Path, kind: str, shown: str
+) -> None:
+    build = ("build", "city", "--input", many, "--encoder", tiny_encoder, "--kind", kind)
+    built = index(*build, "--recall", ".9", "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text())["index"]
+    assert figures["kind"] == shown
+    assert figures["recall"]["k"] == 10
+    assert figures["recall"]["target"] == 0.9
+    assert figures["recall"]["overall"] >= 0.85
+    assert set(figures["recall"]["by_language"]) == {"de", "th"}
+    assert int(figures["parameters"]["effort"]) >= 1
+    assert figures["speed"]["ratio"] > 0
+    worst = min(found["recall"] for found in figures["recall"]["by_language"].values())
+    for output in (built.stdout, index("show", "city").stdout):
+        assert f"index: {shown} (factory " in output
+        assert f"recall@10 against exact search: {figures['recall']['overall']:.3f}" in output
+        assert f": {worst:.3f} (" in output
+        assert "one query on one core: " in output
+    with Store(tmp_path / "root").open("city") as version:
+        query_1D = version.vectors_PD[77:78]
+        [ranking] = version.index.search(query_1D, 5, ids_of=version.passages.ids_at)
+        assert version.passages.ids_at(ranking.rows)[0] == "77"
+        thai = version.rows_in(["th"])
+        [ranking] = version.index.search(
+            query_1D, 100, ids_of=version.passages.ids_at, allowed=thai
+        )
+        assert sorted(ranking.rows.tolist()) == thai.rows.tolist()
+
+
+@pytest.mark.parametrize("kind", ["magic", "IVF64", "IDMap,Flat", "IVF8,PQ7"])
+def test_an_index_that_cannot_be_is_refused_before_anything_is_encoded(
+    index: Index, built: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("retrieval.encoder.Encoder.encode_passages")
+    with pytest.raises(BadInput) as caught:
+        index("build", "city", "--input", built, "--kind", kind)
+    assert kind in caught.value.what
+    assert caught.value.fix
+
+
 def test_list_has_the_shape_that_scripts_rely_on(index: Index, built: Path) -> None:
     index("build", "city", "--input", built, "--no-activate")
     assert json.loads(index("list", "--json", "-").stdout) == {

@@ -114,3 +114,15 @@ def test_pickled_weights_are_refused(tiny_encoder: Path, tmp_path: Path) -> None
     torch.save({}, pickled / "pytorch_model.bin")
     with pytest.raises(BadEncoder, match=r"pickled weights: pytorch_model\.bin"):
         Encoder.load(pickled)
+
+
+@pytest.mark.parametrize("folder", ["tiny", "bundled"])
+def test_encoding_and_tokenizing_at_once_changes_no_bit(tiny: Encoder, folder: str) -> None:
+    encoder = tiny if folder == "tiny" else Encoder.load(COMPACT)
+    texts = [*TEXTS, "", " "]
+    vectors, tokens = encoder.encode_and_tokenize(texts)
+    np.testing.assert_array_equal(vectors, encoder.encode_passages(texts))
+    assert vectors.dtype == np.float32
+    assert [list(ids) for ids in tokens] == encoder.tokenize(texts)
+    vectors, tokens = encoder.encode_and_tokenize([])
+    assert (vectors.shape, list(tokens)) == ((0, encoder.dim), [])

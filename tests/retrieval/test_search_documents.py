@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer.build import build_corpus
+from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput
 from retrieval.filters import parse_filter
 from retrieval.grouping import GroupBy
+from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
-from retrieval.types import Passage
-from retrieval.vectors import IndexKind
+from retrieval.types import Hit, Passage
+from retrieval.vectors import IndexKind, IndexOptions
 
 # Document 0 has half of all chunks, some documents one, and thirty passages are whole documents.
 SIZES = (120, 60, 20, 5, 3, 1, 1)
@@ -122,3 +126,40 @@ def test_a_corpus_of_whole_documents_groups_into_its_passages(
         searcher = Searcher(version, encoder)
         grouped = searcher.search(TEXTS, SearchOptions(group_by=GroupBy.DOCUMENT))
         assert grouped == searcher.search(TEXTS)
+
+
+@pytest.fixture(scope="module")
+def mixed(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    """A searcher that can do every mode and balance."""
+    encoder, store = Encoder.load(tiny_encoder), Store(tmp_path_factory.mktemp("mixed"))
+    build_corpus("city", PASSAGES, store=store, encoder=encoder)
+    with store.open("city") as version:
+        yield Searcher(version, encoder)
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("balance", Balance)
+@pytest.mark.parametrize("top_k", [1, 5, 100])
+def test_every_mode_and_balance_is_grouped_as_it_ranks(
+    mixed: Searcher, mode: Mode, balance: Balance, top_k: int
+) -> None:
+    options = SearchOptions(
+        mode=mode, balance=balance, filter=parse_filter({"not": {"number": 1}}), top_k=1000
+    )
+    grouped = replace(options, group_by=GroupBy.DOCUMENT, top_k=top_k)
+    everything, found = mixed.search(TEXTS, options), mixed.search(TEXTS, grouped)
+    for all_hits, hits in zip(everything, found, strict=True):
+        best: dict[str, Hit] = {}
+        for hit in all_hits:
+            best.setdefault(hit.passage.whole, hit)
+        ids = [hit.passage.id for hit in hits]
+        assert ids == [hit.passage.id for hit in best.values()][:top_k]
+
+
+def test_an_approximate_index_returns_every_document(tiny_encoder: Path, tmp_path: Path) -> None:
+    encoder, store = Encoder.load(tiny_encoder), Store(tmp_path)
+    build_corpus("city", PASSAGES, store=store, encoder=encoder, index=IndexOptions(kind="hnsw"))
+    with store.open("city") as version:
+        options = SearchOptions(group_by=GroupBy.DOCUMENT, top_k=len(SIZES) + 30)
+        for hits in Searcher(version, encoder).search(TEXTS, options):
+            assert len({hit.passage.whole for hit in hits}) == len(SIZES) + 30

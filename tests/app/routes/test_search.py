@@ -13,7 +13,9 @@ import pytest
 from app.server import running
 from app.settings import Settings
 from indexer.build import build_corpus
+from retrieval.balance import Balance
 from retrieval.encoder import Encoder
+from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
 from retrieval.types import Passage
@@ -44,6 +46,11 @@ def searcher(demo_store: Store, bundled: Encoder) -> Searcher:
         {"languages": ["th", "zh"], "top_k": 50},
         {"exact": True},
         {"min_score": 0.1, "top_k": 100},
+        {"mode": "lexical", "query_language": "de"},
+        {"mode": "hybrid", "top_k": 30},
+        {"mode": "hybrid", "balance": "round_robin", "offset": 5},
+        {"balance": "quota", "quota": {"de": 2.0, "th": 1.0}},
+        {"balance": "calibrated", "languages": ["de", "th"]},
     ],
 )
 def test_hits_are_the_searchers(
@@ -52,6 +59,8 @@ def test_hits_are_the_searchers(
     body = {"corpus": "demo", "queries": QUESTIONS, **options}
     answer = client.post("/search", json=body).raise_for_status().json()
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    for name, kind in (("mode", Mode), ("balance", Balance)):
+        given[name] = kind(given.get(name, next(iter(kind))))
     expected = searcher.search(QUESTIONS, SearchOptions(**given))
     assert [result["query"] for result in answer["results"]] == QUESTIONS
     for number, hits in enumerate(expected):
@@ -174,7 +183,18 @@ def test_the_options_of_a_url_are_those_of_a_body(client: httpx.Client) -> None:
     }
     posted, got = client.post("/search", json=body), client.get("/search", params=params)
     assert got.json()["results"] == posted.json()["results"]
-    assert client.get("/search", params=params | {"mode": "lexical"}).status_code == 422
+    assert client.get("/search", params=params | {"mode": "fuzzy"}).status_code == 422
+    more: dict[str, str | int] = {
+        "mode": "hybrid",
+        "balance": "round_robin",
+        "query_language": "en",
+        "min_score": -1,
+    }
+    posted = client.post("/search", json=body | more)
+    assert (
+        client.get("/search", params={**params, **more}).json()["results"]
+        == posted.json()["results"]
+    )
 
 
 @pytest.fixture(scope="module")

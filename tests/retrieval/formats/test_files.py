@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from retrieval.errors import BadInput, MalformedFile
 from retrieval.formats.files import (
+    check_target,
     expand_inputs,
     read_json,
     read_lines,
@@ -105,3 +106,16 @@ def test_written_json_is_read_back(value: dict[str, object]) -> None:
         path = Path(folder) / "f.json"
         write_json(value, str(path))
         assert read_json(path) == value
+
+
+def test_a_target_must_be_a_file_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text("{}")
+    for fine in (None, "-", tmp_path / "new.json", str(tmp_path / "old.json"), "/dev/null"):
+        check_target(fine)
+    with pytest.raises(BadInput, match="no such folder"):
+        check_target(tmp_path / "none" / "f.json")
+    with pytest.raises(BadInput, match="no such folder"):
+        check_target(tmp_path / "old.json" / "f.json")
+    with pytest.raises(BadInput, match="it is a folder"):
+        check_target(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.json"]
