@@ -126,6 +126,18 @@ def search(
         str | None,
         typer.Option(metavar="CODE", help="Of the query; by default told from its text."),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="JSON",
+            help="Only passages whose metadata match, as in "
+            '\'{"source": "wiki", "year": {"gte": 2010}}\'.',
+        ),
+    ] = None,
+    group: Annotated[
+        bool, typer.Option("--group", help="One hit a document: its best passage.")
+    ] = False,
     root: Root = DEFAULT_ROOT,
     version: VersionOption = None,
     encoder: EncoderOption = None,
@@ -148,6 +160,8 @@ def search(
         query_language=query_language,
         version=version,
         encoder=encoder,
+        where=where,
+        group=group,
     )
     if json != "-":
         typer.echo(as_text(answer))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from retrieval.balance import Balance
+from retrieval.grouping import GroupBy
 from retrieval.pool import Mode
 
 Text = Annotated[str, Field(min_length=1)]
@@ -38,6 +39,16 @@ class SearchRequest(BaseModel):
         default={}, description="Shares by language, for balance `quota`; default: of the corpus."
     )
     min_score: float | None = Field(default=None, description="Only hits with at least this score.")
+    filter: dict[str, Any] | None = Field(
+        default=None,
+        description="Only passages whose metadata match: equality, `in`, `gt`, `gte`, `lt`, `lte`, "
+        "`and`, `or`, `not`.",
+        examples=[{"source": "wiki", "year": {"gte": 2010, "lt": 2020}}],
+    )
+    group_by: GroupBy | None = Field(
+        default=None,
+        description="One hit a document, its best passage; `top_k` and `offset` count documents.",
+    )
     exact: bool = Field(default=False, description="Search exactly, whatever the index kind.")
     with_text: bool = Field(default=True, description="Return titles and texts.")
 
@@ -58,6 +69,9 @@ class Hit(BaseModel):
 
     `score` is the cosine similarity; in lexical search the BM25 score. In hybrid search the
     similarities of the passages in the query's language are dealt out in their new order.
+
+    `document` is the document it is a chunk of, its own id where it is a whole one; `start` is
+    where its text begins in that document, in characters.
     """
 
     id: str
@@ -67,6 +81,8 @@ class Hit(BaseModel):
     text: str | None = None
     url: str | None = None
     metadata: dict[str, Any] = {}
+    document: str
+    start: int = 0
 
 
 class Result(BaseModel):

@@ -12,6 +12,8 @@ from app import schemas
 from app.routes.search import to_hit
 from retrieval.balance import Balance
 from retrieval.encoder import Encoder
+from retrieval.filters import filter_object, parse_filter
+from retrieval.grouping import GroupBy
 from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
@@ -39,16 +41,20 @@ def search_once(
     query_language: str | None = None,
     version: str | None,
     encoder: str | None,
+    where: str | None = None,
+    group: bool = False,
 ) -> schemas.SearchResponse:
-    """One query; the answer is that of POST /search."""
-    searcher = open_searcher(root, name, version, encoder)
+    """One query; the answer is that of POST /search. where: a filter, as JSON."""
     options = SearchOptions(
         top_k=top_k,
         languages=languages,
         mode=mode,
         balance=balance,
         query_language=query_language,
+        filter=None if where is None else parse_filter(filter_object(where)),
+        group_by=GroupBy.DOCUMENT if group else None,
     )
+    searcher = open_searcher(root, name, version, encoder)
     began = time.perf_counter()
     vectors = searcher.encode([query])
     encoded = time.perf_counter()

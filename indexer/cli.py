@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from indexer.build import BuildReport, build_corpus, choose_encoder
+from indexer.chunking import Chunker, ChunkOptions
 from indexer.languages import Languages
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput, CorruptVersion
-from retrieval.formats.corpus import ENDINGS, read_corpus
-from retrieval.formats.files import check_target, expand_inputs, write_json
+from retrieval.formats.corpus import corpus_inputs, read_corpus
+from retrieval.formats.files import check_target, write_json
 from retrieval.store import Manifest, RecallRecord, SpeedRecord, Store, check_name
 from retrieval.types import UNDECLARED
 from retrieval.vectors import AS_ASKED, AUTO, TARGET_RECALL, IndexKind, IndexOptions
@@ -82,6 +83,18 @@ def build(
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Serve the new version at once.")
     ] = True,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Cut documents longer than N tokens between sentences, 0: never. [default: where "
+            "the encoder would not read all; text and Markdown files at 256]",
+        ),
+    ] = None,
+    overlap: Annotated[
+        int,
+        typer.Option(metavar="M", help="Begin each chunk with up to M tokens of the one before."),
+    ] = 0,
     json: Json = None,
 ) -> None:
     """Build a new version of corpus NAME from files and publish it.
@@ -89,6 +102,7 @@ def build(
     A passage is a line such as
     {"id": "de-1", "text": "Der Bus fährt alle zehn Minuten.", "lang": "de"};
     BEIR, MIRACL, CSV, TSV, Parquet and LAReQA files are read, too, .gz and .zst included.
+    A text or Markdown file is one document; its id is its path in the folder given.
     A language that nobody declares is detected; where it cannot be told, it stays und.
     Until the new version is complete, readers see the old one; it stays for a rollback.
 
@@ -96,26 +110,33 @@ def build(
     how much of the exact results it finds, overall and in the language that fares worst.
 
     Example: synglot index build city --input passages.jsonl --lang de
+    Example: synglot index build handbook --input docs/ --max-tokens 200 --overlap 30
     Example: synglot index build city --input passages.jsonl --kind hnsw --recall .99
     """
     check_target(json)
     check_name(name)
     index = IndexOptions(kind=kind, target_recall=recall)
     store = Store(root)
-    paths = expand_inputs(inputs, endings=ENDINGS)
-    languages = Languages(detect=detect)
+    files = corpus_inputs(inputs)
+    options = ChunkOptions(max_tokens=max_tokens, overlap=overlap)
+    loaded = Encoder.load(choose_encoder(store, name, encoder))
+    languages, chunker = Languages(detect=detect), Chunker(loaded, options)
+    empty: list[Path] = []
+    passages = read_corpus(files, default_lang=lang, split=chunker.split, on_empty=empty.append)
     report = build_corpus(
         name,
-        languages.of(read_corpus(paths, default_lang=lang)),
+        languages.of(passages),
         store=store,
-        encoder=Encoder.load(choose_encoder(store, name, encoder)),
+        encoder=loaded,
         index=index,
         lexical=lexical,
         activate=activate,
         progress=True,
     )
-    figures = report.to_json() | languages.to_json()
-    _show(figures, [*_build_lines(report), *languages.lines()], json)
+    skipped: dict[str, object] = {"empty_files": [str(path) for path in empty]}
+    figures = report.to_json() | languages.to_json() | chunker.to_json() | skipped
+    notes = [*languages.lines(), *chunker.lines(), *_empty_lines(empty)]
+    _show(figures, [*_build_lines(report), *notes], json)
 
 
 @app.command("list")
@@ -232,6 +253,13 @@ def _build_lines(report: BuildReport) -> list[str]:
     state = "active" if report.active else "waiting: activate it with `synglot index activate`"
     seconds = f"built in {report.seconds:.1f} s, {state}"
     return [*_manifest_lines(report.manifest), seconds]
+
+
+def _empty_lines(empty: list[Path]) -> list[str]:
+    if not empty:
+        return []
+    shown = ", ".join(map(str, empty[:3])) + (", ..." if len(empty) > 3 else "")
+    return [f"skipped: {len(empty):,} empty files ({shown})"]
 
 
 def _manifest_lines(manifest: Manifest) -> list[str]:

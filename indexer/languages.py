@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from retrieval.detection import SURE, Detector
+from retrieval.detection import SURE, UNDETERMINED, Detector
 from retrieval.types import UNDECLARED, Passage
 
 CONFIDENCE = "lang_confidence"
@@ -17,8 +17,9 @@ class Languages:
     """Detects the languages of undeclared passages and counts what it found.
 
     A language is kept from a confidence of SURE on, below that the passage stays `und`. The text
-    decides, and the title after it where the text is short. Declared languages are never doubted,
-    and the detector is loaded only where it is needed.
+    decides, and the title after it where the text is short; a chunk that does not tell, such as a
+    table, is in the language of the chunk before it. Declared languages are never doubted, and the
+    detector is loaded only where it is needed.
 
     detect: if false, undeclared passages stay as they are and are only counted.
     """
@@ -28,6 +29,8 @@ class Languages:
         self._detector: Detector | None = None
         self._detected: Counter[str] = Counter()
         self._undetermined = 0
+        self._document = ""
+        self._found = UNDETERMINED
 
     def of(self, passages: Iterable[Passage]) -> Iterator[Passage]:
         """The passages in their order, one at a time, with their languages where they are told."""
@@ -53,8 +56,11 @@ class Languages:
             self._detector = Detector()
         [found] = self._detector.detect([f"{passage.text} {passage.title}"])
         if found.confidence < SURE:
-            self._undetermined += 1
-            return passage
+            if not passage.document or passage.document != self._document:
+                self._undetermined += 1
+                return passage
+            found = self._found
+        self._document, self._found = passage.document, found
         self._detected[found.lang] += 1
         metadata = {**passage.metadata, CONFIDENCE: round(found.confidence, 4)}
         return replace(passage, lang=found.lang, metadata=metadata)

@@ -95,6 +95,41 @@ class Encoder:
             ]
         return lambda texts: list(tokenizer(list(texts), add_special_tokens=False)["input_ids"])
 
+    @property
+    def max_tokens(self) -> int | None:
+        """Tokens of a text that it reads, prompt and special tokens included; None: all of them."""
+        tokenizer: Any = self.model.tokenizer
+        if hasattr(tokenizer, "encode_batch"):
+            return tokenizer.truncation["max_length"] if tokenizer.truncation else None
+        limit = self.model.max_seq_length
+        return None if limit is None or limit == float("inf") else int(limit)
+
+    @cached_property
+    def count_tokens(self) -> Callable[[Sequence[str]], list[int]]:
+        """Texts to the number of their tokens, without special ones and before any is cut off."""
+        tokenizer: Any = self.model.tokenizer
+        if not hasattr(tokenizer, "encode_batch"):
+            return lambda texts: [
+                len(ids)
+                for ids in tokenizer(list(texts), add_special_tokens=False, verbose=False)[
+                    "input_ids"
+                ]
+            ]
+        whole = type(tokenizer).from_str(tokenizer.to_str())
+        whole.no_truncation()
+        whole.no_padding()
+        return lambda texts: [
+            len(found) for found in whole.encode_batch_fast(list(texts), add_special_tokens=False)
+        ]
+
+    def passage_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of passages as it would see them, prompt and special tokens included."""
+        tokenizer: Any = self.model.tokenizer
+        static = hasattr(tokenizer, "encode_batch")
+        special = tokenizer.num_special_tokens_to_add(*([False] if static else []))
+        prompt = self.prompts[PASSAGE_PROMPT]
+        return [count + special for count in self.count_tokens([prompt + text for text in texts])]
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash over weights, tokenizer, pooling, prompts, maximum length and normalisation."""

@@ -52,9 +52,16 @@ class PoolFinder:
         sizes_L = np.bincount(allowed_P, minlength=len(pool.languages))
         self._shares_L = shares_of(balance, pool.languages, sizes_L, quota or {})
 
-    def find(self, queries: EncodedQueries, k: int) -> list[Ranking]:
-        """The first `k` passages of each query, with their scores in the mode."""
-        return [self._find(queries, query, k) for query in range(len(queries.languages_Q))]
+    def find(
+        self, queries: EncodedQueries, k: int, *, places: Sequence[int] | None = None
+    ) -> list[Ranking]:
+        """The first `k` passages of each query, with their scores in the mode.
+
+        places: of the queries to search for, by default all.
+        """
+        if places is None:
+            places = range(len(queries.languages_Q))
+        return [self._find(queries, query, k) for query in places]
 
     def _find(self, queries: EncodedQueries, query: int, k: int) -> Ranking:
         parts = self._parts(queries, query, k)

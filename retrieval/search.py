@@ -14,7 +14,9 @@ from tqdm import tqdm
 from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput, EncoderMismatch
+from retrieval.filters import Filter, narrowed
 from retrieval.finding import PoolFinder
+from retrieval.grouping import Find, GroupBy, best_of_groups
 from retrieval.languages import parse_language
 from retrieval.pool import EncodedQueries, Mode, Pool
 from retrieval.scoring import PoolScorer
@@ -40,6 +42,8 @@ class SearchOptions:
     mode: how passages are scored. balance: how languages share the hits.
     quota: language -> share of the hits, for that balance; empty means its share of the passages.
     query_language: of every query; None means that each is told from its own text.
+    filter: only passages of which it holds.
+    group_by: one hit a document, its best passage; top_k and offset then count documents.
     Raises BadInput, UnknownLanguage.
     """
 
@@ -52,6 +56,8 @@ class SearchOptions:
     balance: Balance = Balance.NONE
     quota: Mapping[str, float] = field(default_factory=dict)
     query_language: str | None = None
+    filter: Filter | None = None
+    group_by: GroupBy | None = None
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -141,20 +147,28 @@ class Searcher:
 
         texts: of the queries; lexical and hybrid search need them. Where languages are not
         balanced: score, then passage id, descending.
-        Raises BadInput for other vectors, for a language the corpus does not have, and for a
-        corpus built without what mode and balance need.
+        Raises BadInput for other vectors, for a language the corpus does not have, for a filter on
+        a field that it does not have or cannot compare, and for a corpus built without what mode
+        and balance need.
         """
         vectors_QD = unit_rows(vectors_QD, dim=self.version.manifest.dim)
-        allowed, k = self._rows(options), options.offset + options.top_k
+        find = self._find(vectors_QD, texts, options)
+        rankings = self._grouped(find, len(vectors_QD), options)
+        return [self._hits(ranking, options) for ranking in rankings]
+
+    def _find(
+        self, vectors_QD: NDArray[np.float32], texts: Sequence[str] | None, options: SearchOptions
+    ) -> Find:
+        """How passages of some of the queries are ranked, by mode and balance."""
+        allowed = self._rows(options)
         if options.mode is Mode.DENSE and options.balance is Balance.NONE:
-            rankings = self.version.index.search(
-                vectors_QD,
-                k,
+            return lambda places, width: self.version.index.search(
+                vectors_QD[places],
+                width,
                 ids_of=self.version.passages.ids_at,
                 allowed=allowed,
                 exhaustive=options.exact,
             )
-            return [self._hits(ranking, options) for ranking in rankings]
         finder = PoolFinder(
             self.pool,
             self.version.index,
@@ -169,7 +183,13 @@ class Searcher:
             raise BadInput(f"mode {options.mode} needs the texts of the queries")
         languages = [options.query_language or UNDECLARED] * len(vectors_QD)
         queries = self._queries(vectors_QD, texts or [""] * len(vectors_QD), languages, options)
-        return [self._hits(ranking, options) for ranking in finder.find(queries, k)]
+        return lambda places, width: finder.find(queries, width, places=places.tolist())
+
+    def _grouped(self, find: Find, queries: int, options: SearchOptions) -> Sequence[Ranking]:
+        passages, k = self.version.passages, options.offset + options.top_k
+        if options.group_by is None or not passages.has_chunks:
+            return find(np.arange(queries), k)
+        return best_of_groups(find, queries, k, passages.documents_at)
 
     def score_blocks(
         self,
@@ -255,15 +275,19 @@ class Searcher:
         )
 
     def _rows(self, options: SearchOptions) -> RowFilter | None:
-        if not options.languages:
-            return None
-        absent = [code for code in options.languages if code not in self.version.languages]
+        rows = self._rows_in(options.languages) if options.languages else None
+        if options.filter is None:
+            return rows
+        return narrowed(rows, options.filter.mask(self.version.fields, len(self.version.passages)))
+
+    def _rows_in(self, languages: Sequence[str]) -> RowFilter:
+        absent = [code for code in languages if code not in self.version.languages]
         if absent:
             raise BadInput(
                 f"corpus {self.version.corpus!r} has no passages in {', '.join(absent)}",
                 fix=f"It has {', '.join(self.version.languages)}.",
             )
-        return self.version.rows_in(options.languages)
+        return self.version.rows_in(languages)
 
     def _hits(self, ranking: Ranking, options: SearchOptions) -> tuple[Hit, ...]:
         lowest = -np.inf if options.min_score is None else options.min_score

@@ -21,7 +21,11 @@ Run = Mapping[str, Sequence["Scored"]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """One unit of retrieval."""
+    """One unit of retrieval.
+
+    document: the id of the document that it is a chunk of; empty where it is a whole document.
+    start: where its text begins in the text of that document, in characters.
+    """
 
     id: str
     text: str
@@ -29,11 +33,18 @@ class Passage:
     lang: str = UNDECLARED
     url: str = ""
     metadata: Mapping[str, object] = field(default_factory=dict)
+    document: str = ""
+    start: int = 0
 
     @property
     def to_encode(self) -> str:
         """Title and text joined by a space: what the encoder sees (as MIRACL and BEIR do)."""
         return f"{self.title} {self.text}" if self.title else self.text
+
+    @property
+    def whole(self) -> str:
+        """The id of the document it belongs to: its own where it is a whole one."""
+        return self.document or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

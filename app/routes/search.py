@@ -11,6 +11,8 @@ from app.errors import TooLarge
 from app.settings import Settings
 from app.state import Service, ServiceDep
 from retrieval.balance import Balance
+from retrieval.filters import filter_object, parse_filter
+from retrieval.grouping import GroupBy
 from retrieval.pool import Mode
 from retrieval.search import SearchOptions
 from retrieval.types import Hit
@@ -37,6 +39,8 @@ async def search_by_url(
     mode: Mode = Mode.DENSE,
     balance: Balance = Balance.NONE,
     min_score: float | None = None,
+    filter: Annotated[str | None, Query(description="JSON, as that of the POST.")] = None,  # noqa: A002
+    group_by: GroupBy | None = None,
     exact: bool = False,
     with_text: bool = True,
 ) -> schemas.SearchResponse:
@@ -52,6 +56,8 @@ async def search_by_url(
         mode=mode,
         balance=balance,
         min_score=min_score,
+        filter=None if filter is None else filter_object(filter),
+        group_by=group_by,
         exact=exact,
         with_text=with_text,
     )
@@ -66,6 +72,8 @@ async def _answer(request: schemas.SearchRequest, service: Service) -> schemas.S
         languages=tuple(request.languages),
         min_score=request.min_score,
         exact=request.exact,
+        filter=None if request.filter is None else parse_filter(request.filter),
+        group_by=request.group_by,
         mode=request.mode,
         balance=request.balance,
         quota=request.quota,
@@ -131,4 +139,6 @@ def to_hit(hit: Hit, *, with_text: bool = True) -> schemas.Hit:
         text=passage.text if with_text else None,
         url=passage.url or None,
         metadata=dict(passage.metadata),
+        document=passage.whole,
+        start=passage.start,
     )

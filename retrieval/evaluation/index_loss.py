@@ -122,7 +122,8 @@ def searcher_loss(
         depth=depth,
         measures=measures,
     )
-    return {"kind": str(searcher.version.manifest.index.kind), **found.to_json()}
+    index = searcher.version.manifest.index
+    return {"kind": str(index.kind), **index.parameters, **found.to_json()}
 
 
 def judged_queries(query_set: QuerySet) -> list[Query]:

@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -153,30 +154,70 @@ def optional_text(record: dict[str, object], name: str, *, path: Path, line: int
     return value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A file to read. name: its path inside the folder or glob given, `/`-separated."""
+
+    path: Path
+    name: str
+
+
 def expand_inputs(inputs: Iterable[str], *, endings: tuple[str, ...]) -> list[Path]:
     """Files named by paths, folders (their files with one of `endings`, sorted), globs or `-`.
 
     Raises BadInput for a name that matches nothing.
     """
-    paths: list[Path] = []
+    return [found.path for found in named_inputs(inputs, endings=endings)]
+
+
+def named_inputs(
+    inputs: Iterable[str], *, endings: tuple[str, ...], otherwise: tuple[str, ...] = ()
+) -> list[Input]:
+    """As `expand_inputs`, with names.
+
+    otherwise: endings, in any case, of the files of a folder without any of `endings`; hidden files
+    and those in hidden folders are left out. Raises BadInput for a name that matches nothing.
+    """
+    files: list[Input] = []
     for name in inputs:
-        found = [STDIN] if name == "-" else _expand(name, endings)
+        found = [Input(path=STDIN, name=name)] if name == "-" else _expand(name, endings, otherwise)
         if not found:
             raise BadInput(
                 f"no such file or folder, and no match for it as a glob: {name}",
-                fix=f"A folder must hold files ending in {', '.join(endings)}.",
+                fix=f"A folder must hold files ending in {', '.join((*endings, *otherwise))}.",
             )
-        paths += found
-    return paths
+        files += found
+    return files
 
 
-def _expand(name: str, endings: tuple[str, ...]) -> list[Path]:
+def _expand(name: str, endings: tuple[str, ...], otherwise: tuple[str, ...]) -> list[Input]:
     path = Path(name)
     if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(endings))
+        inside = sorted(found for found in path.rglob("*") if found.is_file())
+        chosen = [found for found in inside if found.name.endswith(endings)]
+        return _named(chosen or _visible(inside, path, otherwise), path)
     if path.is_file():
-        return [path]
-    return sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())
+        return _named([path], path.parent)
+    matches = sorted(Path(match) for match in glob.glob(name, recursive=True))
+    return _named([match for match in matches if match.is_file()], _fixed_part(path))
+
+
+def _visible(paths: Iterable[Path], folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    return [
+        path
+        for path in paths
+        if path.name.lower().endswith(endings)
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _named(paths: Iterable[Path], folder: Path) -> list[Input]:
+    return [Input(path=path, name=path.relative_to(folder).as_posix()) for path in paths]
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folder before the first part of a glob that has a wildcard."""
+    return next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
 
 
 def check_target(target: str | Path | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -25,6 +26,9 @@ _SCHEMA = pa.schema(
         pa.field("lang", pa.string(), nullable=False),
         pa.field("url", pa.string(), nullable=False),
         pa.field("metadata", pa.large_string(), nullable=False),
+        # Not in files of release 0.1, whose passages are all whole documents.
+        pa.field("document", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
     ]
 )
 
@@ -41,17 +45,19 @@ class PassageWriter:
     def append(self, passages: Sequence[Passage]) -> None:
         """Add one record batch. Raises DuplicateId, before anything of it is written."""
         self._refuse_duplicates(passages)
-        columns = [
+        columns: list[list[Any]] = [
             [passage.id for passage in passages],
             [passage.title for passage in passages],
             [passage.text for passage in passages],
             [passage.lang for passage in passages],
             [passage.url for passage in passages],
             [_metadata_json(passage) for passage in passages],
+            [passage.document for passage in passages],
+            [passage.start for passage in passages],
         ]
         arrays = [pa.array(c, f.type) for c, f in zip(columns, _SCHEMA, strict=True)]
         self._writer.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
-        self.languages.update(columns[3])
+        self.languages.update(passage.lang for passage in passages)
 
     def _refuse_duplicates(self, passages: Sequence[Passage]) -> None:
         for passage in passages:
@@ -100,6 +106,30 @@ class Passages(Sequence[Passage]):
         """The ids of some rows, in their order."""
         found = (self._locate(int(row)) for row in rows)
         return [batch.column("id")[place].as_py() for batch, place in found]
+
+    def documents_at(self, rows: Iterable[int]) -> list[str]:
+        """The document that each of some rows belongs to: `Passage.whole`."""
+        if not self.has_chunks:
+            return self.ids_at(rows)
+        places = [self._locate(int(row)) for row in rows]
+        return [
+            batch.column("document")[place].as_py() or batch.column("id")[place].as_py()
+            for batch, place in places
+        ]
+
+    @cached_property
+    def has_chunks(self) -> bool:
+        """Whether any passage is a chunk of a document; one scan, then remembered."""
+        return any(
+            pc.any(pc.not_equal(batch.column("document"), "")).as_py()
+            for batch in self._batches
+            if "document" in batch.schema.names
+        )
+
+    def metadata(self) -> Iterator[list[str]]:
+        """The metadata of every row as JSON, empty where there is none; a batch at a time."""
+        for batch in self._batches:
+            yield batch.column("metadata").to_pylist()
 
     def ids(self) -> list[str]:
         """The id of every row."""

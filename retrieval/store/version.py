@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import BadInput, CorruptVersion
 from retrieval.store.evidence import read_calibrations, read_lexical
+from retrieval.store.fields import Fields
 from retrieval.store.layout import INDEX, PASSAGES, VECTORS
 from retrieval.store.manifest import Manifest, how_to_recover
 from retrieval.store.passages import Passages
@@ -73,6 +74,11 @@ class Version:
     @cached_property
     def _language_codes(self) -> tuple[list[str], NDArray[np.int32]]:
         return self.passages.language_codes()
+
+    @cached_property
+    def fields(self) -> Fields:
+        """The metadata of its passages, as columns."""
+        return Fields(self.passages)
 
     @cached_property
     def rows_by_language(self) -> dict[str, NDArray[np.int64]]:

@@ -18,7 +18,9 @@ from app.shell import (
 
 
 def test_hits_are_numbered_with_score_language_and_title() -> None:
-    hit = schemas.Hit(id="de:a", score=0.51234, lang="de", title="Titel", text="Text " * 100)
+    hit = schemas.Hit(
+        id="de:a", score=0.51234, lang="de", title="Titel", text="Text " * 100, document="de:a"
+    )
     answer = schemas.SearchResponse(
         corpus="c",
         version="v",

@@ -24,7 +24,7 @@ from retrieval.store import Store
 
 Index = Callable[..., Result]
 
-LINES = [
+LINES: list[dict[str, str]] = [
     {"id": "1", "text": "Der Bus fährt alle zehn Minuten.", "lang": "de"},
     {"id": "2", "text": "รถรางวิ่งทุกสิบนาที", "lang": "th", "title": "รถราง"},
     {"id": "3", "text": "No language is declared here."},
@@ -111,6 +111,44 @@ def test_inputs_are_files_folders_and_globs(
     assert json.loads(both.stdout)["passages"] == 4
     glob = index(*build, "--input", folder / "[01]*")
     assert json.loads(glob.stdout)["passages"] == 2
+
+
+def test_a_folder_of_texts_is_cut_into_chunks(
+    index: Index, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    docs = tmp_path / "docs"
+    (docs / "de").mkdir(parents=True)
+    (docs / "de" / "bus.md").write_text("# Bus\n\n" + LINES[0]["text"] * 40, "utf-8")
+    (docs / "short.txt").write_text("The library is open until six.", "utf-8")
+    (docs / "nothing.txt").touch()
+    build = ("build", "docs", "--input", docs, "--encoder", tiny_encoder, "--max-tokens", 64)
+    figures = json.loads(index(*build, "--overlap", 20, "--json", "-").stdout)
+    chunks = figures["chunked"]["chunks"]
+    assert figures["chunked"] == {"documents": 1, "chunks": chunks}
+    assert chunks > 10
+    assert figures["languages"] == {"de": chunks, "en": 1}
+    assert figures["empty_files"] == [str(docs / "nothing.txt")]
+    with Store(tmp_path / "root").open("docs") as version:
+        passages = list(version.passages)
+    assert [p.id for p in passages] == [*(f"de/bus.md#{n + 1}" for n in range(chunks)), "short.txt"]
+    assert {p.document for p in passages} == {"de/bus.md", ""}
+    printed = index(*build).stdout
+    assert "chunked: 1 long documents into" in printed
+    assert "skipped: 1 empty files (" in printed
+
+
+def test_standard_input_is_records(index: Index, corpus_file: Path, tiny_encoder: Path) -> None:
+    build = ("build", "city", "--input", "-", "--encoder", tiny_encoder, "--json", "-")
+    figures = json.loads(index(*build, typed=corpus_file.read_text("utf-8")).stdout)
+    assert figures["passages"] == 3
+
+
+@pytest.mark.parametrize(("option", "value"), [("--max-tokens", 3), ("--overlap", -1)])
+def test_chunks_that_cannot_be_are_refused(
+    index: Index, corpus_file: Path, option: str, value: int
+) -> None:
+    with pytest.raises(BadInput, match="expected"):
+        index("build", "city", "--input", corpus_file, option, value)
 
 
 def test_a_second_build_uses_the_encoder_of_the_first(index: Index, built: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
+from app.server import running
+from app.settings import Settings
+from indexer.build import build_corpus
 from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
 from retrieval.store import Store
+from retrieval.types import Passage
 
 QUESTIONS = [
     "How do I register my dog?",
@@ -189,3 +195,67 @@ def test_the_options_of_a_url_are_those_of_a_body(client: httpx.Client) -> None:
         client.get("/search", params={**params, **more}).json()["results"]
         == posted.json()["results"]
     )
+
+
+@pytest.fixture(scope="module")
+def handbook(tmp_path_factory: pytest.TempPathFactory, bundled: Encoder) -> Iterator[httpx.Client]:
+    """A service over a corpus of chunks with metadata."""
+    store = Store(tmp_path_factory.mktemp("handbook"))
+    passages = [
+        Passage(
+            id=f"d{n % 5}#{n}",
+            text=f"Bus number {n}",
+            lang="en",
+            document=f"d{n % 5}",
+            start=n,
+            metadata={"year": 2000 + n},
+        )
+        for n in range(20)
+    ]
+    build_corpus("handbook", passages, store=store, encoder=bundled)
+    settings = Settings(root=store.root, port=0)
+    with running(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+        yield client
+
+
+def test_hits_are_grouped_by_document(handbook: httpx.Client) -> None:
+    body = {"corpus": "handbook", "query": "Bus 7", "group_by": "document"}
+    (result,) = handbook.post("/search", json=body).raise_for_status().json()["results"]
+    assert sorted(hit["document"] for hit in result["hits"]) == [f"d{n}" for n in range(5)]
+    assert all(hit["id"] == f"{hit['document']}#{hit['start']}" for hit in result["hits"])
+    by_url = handbook.get(
+        "/search", params={"corpus": "handbook", "q": "Bus 7", "group_by": "document"}
+    )
+    assert by_url.json()["results"] == [result]
+
+
+def test_hits_are_filtered_by_metadata(handbook: httpx.Client) -> None:
+    body = {"corpus": "handbook", "query": "Bus 7", "filter": {"year": {"gte": 2003, "lt": 2006}}}
+    (result,) = handbook.post("/search", json=body).raise_for_status().json()["results"]
+    assert sorted(hit["metadata"]["year"] for hit in result["hits"]) == [2003, 2004, 2005]
+    params = {"corpus": "handbook", "q": "Bus 7", "filter": json.dumps(body["filter"])}
+    assert handbook.get("/search", params=params).json()["results"] == [result]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"filter": {"yaer": 1}}, "There are year."),
+        ({"filter": {"year": "2003"}}, "holds whole number"),
+        ({"filter": {}}, "at least one field"),
+        ({"filter": [1]}, "filter"),
+        ({"group_by": "author"}, "group_by"),
+    ],
+)
+def test_filters_and_groups_that_cannot_be_are_refused(
+    handbook: httpx.Client, wanted: dict[str, object], message: str
+) -> None:
+    answer = handbook.post("/search", json={"corpus": "handbook", "query": "Bus", **wanted})
+    assert answer.status_code in (400, 422)
+    assert message in answer.text
+
+
+def test_a_filter_in_a_url_that_is_no_json_is_refused(handbook: httpx.Client) -> None:
+    answer = handbook.get("/search", params={"corpus": "handbook", "q": "Bus", "filter": "{"})
+    assert answer.status_code in (400, 422)
+    assert "broken JSON" in answer.text

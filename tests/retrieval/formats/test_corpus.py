@@ -172,7 +172,7 @@ def test_any_text_survives_a_csv_file(tmp_path: Path, rows: list[tuple[str, str]
         ("c.tsv", "id\ttext\n1\ta\tb\n", MalformedFile, "c.tsv:2: 3 cells, expected 2"),
         ("c.tsv", "id\ttext\tmetadata\n1\ta\tb\n", MalformedFile, "c.tsv:2: broken JSON"),
         ("c.parquet", "plain", MalformedFile, "not a Parquet file"),
-        ("c.txt", "plain", BadInput, "cannot tell the layout by the file's ending"),
+        ("c.xml", "plain", BadInput, "cannot tell the layout by the file's ending"),
         ("german.json", '{"data":[]}', UnknownLanguage, "german.json: unknown language code"),
     ],
 )

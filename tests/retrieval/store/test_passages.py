@@ -13,6 +13,8 @@ from retrieval.store.passages import Passages, PassageWriter
 from retrieval.types import Passage
 from tests.corpora import some_passages
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "passages"
+
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 METADATA = st.dictionaries(
     ANY_TEXT,
@@ -28,6 +30,8 @@ PASSAGES = st.lists(
         lang=st.sampled_from(["de", "th", "und"]),
         url=ANY_TEXT,
         metadata=METADATA,
+        document=ANY_TEXT,
+        start=st.integers(0, 2**40),
     ),
     unique_by=lambda passage: passage.id,
     min_size=1,
@@ -58,9 +62,29 @@ def test_any_passage_survives_a_round_trip(path: Path, passages: list[Passage], 
     assert stored[-1] == passages[-1]
     assert stored[1:3] == passages[1:3]
     assert stored.ids() == [passage.id for passage in passages]
+    assert stored.documents_at(range(len(stored))) == [passage.whole for passage in passages]
+    assert stored.has_chunks == any(passage.document for passage in passages)
     assert stored.rows_of([*stored.ids(), "no such id"]) == {
         passage.id: row for row, passage in enumerate(passages)
     }
+
+
+def test_passages_of_release_0_1_are_whole_documents() -> None:
+    stored = Passages(GOLDEN / "1" / "passages.arrow")
+    assert list(stored) == [
+        Passage(
+            id="de-1",
+            text="Der Bus fährt alle zehn Minuten.",
+            lang="de",
+            title="Bus",
+            url="https://example.org/1",
+            metadata={"year": 2019, "tags": ["a", "b"]},
+        ),
+        Passage(id="th/2", text="รถรางวิ่งทุกสิบนาที", lang="th"),
+        Passage(id="3", text="No language.", metadata={"year": 2024}),
+    ]
+    assert not stored.has_chunks
+    assert stored.documents_at([2, 0]) == ["3", "de-1"]
 
 
 def test_rows_are_found_in_any_order_over_batches(path: Path) -> None:
