@@ -20,10 +20,10 @@ from retrieval.benchmark import VectorRanker
 from retrieval.encoder import Encoder
 from retrieval.evaluation import rank_query_set
 from retrieval.formats.lareqa import LareqaSet, read_lareqa
+from retrieval.metrics.comparison import Comparison, compare, corrected
 from retrieval.metrics.measure import Measure
 from retrieval.metrics.ranked import RankedSet
 from retrieval.metrics.ranking import measure_values
-from retrieval.metrics.statistics import Comparison, compare, corrected
 
 MAP = Measure.parse("mAP")
 PROTOCOLS = ("Mo.", "Cr.", "Mul.")
