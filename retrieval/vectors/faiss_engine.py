@@ -271,8 +271,8 @@ def _inner(index: faiss.Index) -> faiss.Index:
     return found
 
 
-# 1, 2, 3, 4, 6, 8, 12, ... to 2**30.
-_STEPS = sorted({2**n for n in range(31)} | {3 * 2**n for n in range(29)})
+# 1, 2, ..., 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, ... to 2**30: eight steps to a doubling.
+_STEPS = sorted({step << power for step in range(8, 16) for power in range(27)} | set(range(1, 8)))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ k exact ones; of equal scores any is as good. The query's own passage never coun
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -99,15 +100,19 @@ def tune(
     """
     truth = _truth(corpus.vectors_PD, rows_Q, threads=threads)
     factors = _OVERSAMPLES if engine.quantised else _OVERSAMPLES[:1]
-    for effort in engine.efforts():
+
+    def reached(effort: int) -> NDArray[np.bool_]:
+        """Whether each factor meets the target."""
         engine.effort = effort
         found_FQ = _recalls(engine, corpus.vectors_PD, truth, factors, threads=threads)
         error_F = found_FQ.std(axis=1) / np.sqrt(len(rows_Q))
-        reached_F = found_FQ.mean(axis=1) - error_F >= target
-        if reached_F.any():
-            engine.oversample = factors[int(np.argmax(reached_F))]
-            return
-    engine.oversample = factors[-1]
+        reached_F: NDArray[np.bool_] = found_FQ.mean(axis=1) - error_F >= target
+        return reached_F
+
+    efforts = engine.efforts()
+    place = bisect_left(efforts, True, key=lambda effort: bool(reached(effort).any()))
+    met_F = reached(efforts[min(place, len(efforts) - 1)])
+    engine.oversample = factors[int(np.argmax(met_F))] if met_F.any() else factors[-1]
 
 
 def _recalls(
