@@ -11,6 +11,7 @@ from typing import Any
 from retrieval.encoder import DESCRIPTION
 from training.config import TrainingConfig
 from training.data import ParallelTable
+from training.leaks import Leak
 from training.sampler import Tally
 
 _LIBRARIES = ("synglot", "sentence-transformers", "transformers", "torch", "tokenizers", "numpy")
@@ -26,25 +27,31 @@ class TrainingRecord:
     losses: tuple[tuple[int, float], ...]
     seconds: float
     dev: dict[str, float]
+    processes: int = 1
+    leaks: tuple[Leak, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The content of synglot.json."""
         config, batches = self.config, self.config.batches
         return {
             "schema_version": 1,
-            "strategy": str(batches.to_strategy()),
-            "alpha": batches.alpha if batches.strategy == "hybrid" else None,
+            "strategy": str(config.strategy),
+            "alpha": config.model_dump(mode="json")["batches"]["alpha"]
+            if batches.strategy == "hybrid"
+            else None,
             "seed": config.seed,
             "steps": config.steps,
             "languages": list(self.table.languages),
             "sources": dict(sorted(self.tally.sources.items())),
             "data": {"items": len(self.table), "fingerprint": self.table.fingerprint}
-            | {"given_negatives_unused": self.table.given_negatives},
+            | {"given_negatives_unused": self.table.given_negatives}
+            | {"evaluation_texts": [leak.to_json() for leak in self.leaks]},
             "modes": dict(self.tally.modes.most_common()),
             "pairs": dict(sorted(self.tally.pairs.items())),
             "losses": [list(entry) for entry in self.losses],
             "dev": self.dev,
             "seconds": round(self.seconds, 1),
+            "processes": self.processes,
             "versions": {name: version(name) for name in _LIBRARIES},
             "config": config.model_dump(mode="json"),
         }
@@ -72,7 +79,7 @@ language:
 
 # A multilingual retrieval encoder
 
-Trained by Synglot with the **{batches.to_strategy()}** strategy: {config.steps} steps of \
+Trained by Synglot with the **{config.strategy}** strategy: {config.steps} steps of \
 {batches.size} question-passage triplets, seed {config.seed}, InfoNCE at temperature \
 {config.loss.temperature:g}, from {_start(config)}.
 

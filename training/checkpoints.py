@@ -31,15 +31,26 @@ class Checkpoints:
         """Those of the run that writes `out`."""
         return cls(out.with_name(f"{out.name}.checkpoints"))
 
+    @property
+    def start(self) -> EncoderStart:
+        """The start that `begin` kept."""
+        return EncoderStart(kind="encoder", path=str(self.folder / _START))
+
     def begin(
-        self, model: SentenceTransformer, config: TrainingConfig, table: ParallelTable
+        self,
+        model: SentenceTransformer,
+        config: TrainingConfig,
+        table: ParallelTable,
+        *,
+        keep_start: bool = False,
     ) -> None:
         """Clear what another run left and keep the start, if checkpoints are to be written.
 
-        A tokenizer trained again would be another one: a resumed run takes the one kept here.
+        A tokenizer trained again would be another one: a resumed run, and every process but the
+        first (`keep_start`), takes the one kept here.
         """
         self.remove()
-        if config.checkpoint_steps:
+        if config.checkpoint_steps or keep_start:
             model.save_pretrained(str(self.folder / _START), create_model_card=False)
             run = json.dumps(_identity(config, table), indent=1)
             (self.folder / _RUN).write_text(run, "utf-8")
@@ -56,7 +67,7 @@ class Checkpoints:
                 path=self.folder,
                 fix="Resume with the same configuration and data, or train without --resume.",
             )
-        return EncoderStart(kind="encoder", path=str(self.folder / _START))
+        return self.start
 
     def latest(self) -> str:
         """The last checkpoint that was written to its end. Raises BadConfig."""

@@ -71,6 +71,7 @@ def _preview(run: TrainingConfig, json: str | None) -> None:
 def _train(
     run: TrainingConfig, out: Path | None, *, resume: bool, overwrite: bool, json: str | None
 ) -> None:
+    from training.ranks import Ranks
     from training.run import train as train_run
 
     target = out or (Path(run.out) if run.out else None)
@@ -78,6 +79,8 @@ def _train(
         raise BadConfig("no output folder", fix="Give --out DIR, or `out:` in the configuration.")
     check_target(json)
     record = train_run(run, target, overwrite=overwrite, resume=resume)
+    if not Ranks.current().is_main:
+        return
     if json != "-":
         typer.echo(f"trained in {record.seconds:.0f} s: {target}")
     if json:

@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.errors import BadConfig, BadInput
 from retrieval.formats.configs import checked, expanded, read_mapping
-from training.strategies import Strategy, StrategyName
+from training.strategies import AlphaRamp, Strategy, StrategyName
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, serialize_by_alias=True
+    )
 
 
 class CompactStart(_Section):
@@ -51,7 +53,11 @@ class TransformerStart(_Section):
 
 
 class Data(_Section):
-    """What to train on. `dev_share` of the pages is held out, a page always whole."""
+    """What to train on. `dev_share` of the pages is held out, a page always whole.
+
+    evaluation: folders of LAReQA's layout (such as XQuAD-R) whose texts must not be among the
+    training texts (see training/leaks.py).
+    """
 
     files: tuple[str, ...]
     sources: tuple[str, ...] | None = None
@@ -59,27 +65,44 @@ class Data(_Section):
     languages: tuple[str, ...] | None = None
     dev_share: float = Field(default=0.0, ge=0, lt=1)
     whole_sources: tuple[str, ...] = ()
+    evaluation: tuple[str, ...] = ()
+
+
+class ScheduledAlpha(_Section):
+    """An alpha that moves in a straight line, over `over` steps (default: all)."""
+
+    first: float = Field(alias="from", ge=0, le=1)
+    last: float = Field(alias="to", ge=0, le=1)
+    over: int | None = Field(default=None, ge=1)
 
 
 class Batches(_Section):
-    """How batches are drawn (see training/strategies.py and training/planner.py)."""
+    """How batches are drawn (see training/strategies.py and training/planner.py).
+
+    alpha: a number, or `{from: .9, to: .1}`: a straight line over the run's steps (`over`: another
+    number of steps). size: triplets of a step, of all processes together.
+    A source is drawn in proportion to weights[source] * min(items, caps[source]) ** tau.
+    """
 
     strategy: StrategyName = StrategyName.HYBRID
-    alpha: float = Field(default=0.5, ge=0, le=1)
+    alpha: Annotated[float, Field(ge=0, le=1)] | ScheduledAlpha = 0.5
     size: int = Field(default=100, ge=2)
     tau: float = Field(default=1.0, ge=0, le=2)
     mix_sources: bool = False
-
-    def to_strategy(self) -> Strategy:
-        """The strategy these settings name."""
-        return Strategy(self.strategy, self.alpha)
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    caps: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
 
 class Loss(_Section):
-    """InfoNCE over cosine similarities."""
+    """InfoNCE over cosine similarities.
+
+    gather: with several processes, the passages of all of them are negatives, so that a batch means
+    the same on any number; otherwise each process has only its own.
+    """
 
     temperature: float = Field(default=0.05, gt=0)
     symmetric: bool = False
+    gather: bool = True
 
 
 class Optimizer(_Section):
@@ -107,6 +130,15 @@ class TrainingConfig(_Section):
     seed: int = Field(default=1, ge=0, lt=2**32)
     checkpoint_steps: int = Field(default=0, ge=0)
     out: str | None = None
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy of its batches."""
+        name, alpha = self.batches.strategy, self.batches.alpha
+        if isinstance(alpha, ScheduledAlpha):
+            steps = alpha.over or self.steps
+            return Strategy(name, AlphaRamp(first=alpha.first, last=alpha.last, steps=steps))
+        return Strategy(name, alpha)
 
 
 def shipped_config(name: str) -> Path:

@@ -106,7 +106,7 @@ class _Builder:
         self._copies.add()
         self._given_negatives += bool(item.negatives)
         if item.group:
-            self._copies.join(number, _key("group", f"{item.source}\0{item.group}"))
+            self._copies.join(number, text_key("group", f"{item.source}\0{item.group}"))
         for side, cells in zip(sides, self._cells, strict=False):
             for lang, text in side.items():
                 column = self._columns.setdefault(lang, len(self._columns))
@@ -116,7 +116,7 @@ class _Builder:
         return {k: v for k, v in texts.items() if self._only is None or k in self._only}
 
     def _store(self, number: int, lang: str, text: str) -> int:
-        key = _key(lang, comparable(text))
+        key = text_key(lang, comparable(text))
         self._keys.append(key)
         if len(text) >= COPY_MIN_CHARACTERS:
             self._copies.join(number, key)
@@ -193,7 +193,7 @@ class _Components:
         return item
 
 
-def _key(kind: str, text: str) -> int:
-    """A 63-bit number for `text`, the same in every process."""
+def text_key(kind: str, text: str) -> int:
+    """A 63-bit number for `text`, the same in every process; `kind` is its language, say."""
     digest = hashlib.blake2b(f"{kind}\0{text}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

@@ -7,8 +7,8 @@ planned the ones before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,9 @@ _NEEDS = {
     Mode.CROSS_LINGUAL: "question and passage in two languages",
     Mode.MULTILINGUAL: "question and passage",
 }
+
+# Modes whose batches hold one language: what sources of monolingual items can serve.
+_ONE_LANGUAGE = frozenset({Mode.MONOLINGUAL, Mode.ENGLISH})
 
 # Rounds of cheap drawing with rejection before the exact, slower one.
 _QUICK_ROUNDS = 3
@@ -78,6 +81,8 @@ class BatchPlanner:
     batch_size: triplets of a global step, over all ranks.
     tau: a dataset is drawn in proportion to size**tau.
     mix_sources: draw the dataset for every triplet instead of for every batch.
+    weights, caps: by source name; a dataset is drawn in proportion to weight * min(size, cap)**tau.
+    Sources of monolingual items alone join monolingual batches alone.
     Raises BadConfig at construction when some mode of the strategy cannot fill one batch.
     """
 
@@ -87,8 +92,11 @@ class BatchPlanner:
     seed: int
     tau: float = 1.0
     mix_sources: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
+    caps: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_sources()
         for mode in self.strategy.modes:
             if not self._choices(mode):
                 raise BadConfig(self._why_empty(mode), fix=_REMEDY)
@@ -96,7 +104,7 @@ class BatchPlanner:
     def plan(self, step: int) -> BatchPlan:
         """The batch of `step`, whatever was planned before."""
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, step], np.uint64)))
-        mode = self.strategy.draw_mode(rng)
+        mode = self.strategy.draw_mode(rng, step)
         choices = self._choices(mode)
         # The language comes first and the dataset second: the other way round, the languages
         # that only small datasets have would hardly ever be drawn.
@@ -128,10 +136,7 @@ class BatchPlanner:
         return {mode: self._fillable(mode) for mode in self.strategy.modes}
 
     def _fillable(self, mode: Mode) -> list[list[_Pool]]:
-        choices = [
-            [pool for s in range(len(self.table.sources)) if (pool := self._pool(s, allowed_LL))]
-            for allowed_LL in self._allowed(mode)
-        ]
+        choices = [self._pools(mode, allowed_LL) for allowed_LL in self._allowed(mode)]
         if self.mix_sources:
             return [pools for pools in choices if sum(p.size for p in pools) >= self.batch_size]
         large = [[p for p in pools if p.size >= self.batch_size] for pools in choices]
@@ -149,6 +154,23 @@ class BatchPlanner:
         if mode is Mode.MIXED:
             return [same_LL]
         return [~same_LL if mode is Mode.CROSS_LINGUAL else np.ones_like(same_LL)]
+
+    def _pools(self, mode: Mode, allowed_LL: NDArray[np.bool_]) -> list[_Pool]:
+        """What each source can give to a batch of `mode`, sources that give nothing left out."""
+        return [
+            pool
+            for source in range(len(self.table.sources))
+            if mode in _ONE_LANGUAGE or not self._monolingual[source]
+            if (pool := self._pool(source, allowed_LL))
+        ]
+
+    @cached_property
+    def _monolingual(self) -> list[bool]:
+        """Per source: no item has two languages. It would put one language into a mixed batch."""
+        return [
+            not bool(((queries_NL | passages_NL).sum(axis=1) > 1).any())
+            for _, queries_NL, passages_NL, _ in self._presence
+        ]
 
     def _pool(self, source: int, allowed_LL: NDArray[np.bool_]) -> _Pool | None:
         items, queries_NL, passages_NL, pairs_NL = self._presence[source]
@@ -191,13 +213,7 @@ class BatchPlanner:
             (
                 sum(sizes) if self.mix_sources else max(sizes)
                 for allowed_LL in self._allowed(mode)
-                if (
-                    sizes := [
-                        pool.size
-                        for s in range(len(self.table.sources))
-                        if (pool := self._pool(s, allowed_LL))
-                    ]
-                )
+                if (sizes := [pool.size for pool in self._pools(mode, allowed_LL)])
             ),
             default=0,
         )
@@ -225,7 +241,7 @@ class BatchPlanner:
     def _share(self, rng: np.random.Generator, pools: list[_Pool]) -> list[int]:
         """How many triplets each source gives."""
         sizes_S = np.array([pool.size for pool in pools], dtype=np.int64)
-        weights_S = sizes_S.astype(np.float64) ** self.tau
+        weights_S = self._weights(pools)
         if not self.mix_sources:
             chosen = int(rng.choice(len(pools), p=weights_S / weights_S.sum()))
             return [self.batch_size if s == chosen else 0 for s in range(len(pools))]
@@ -235,6 +251,25 @@ class BatchPlanner:
             share_S += rng.multinomial(missing, open_S / open_S.sum())
             share_S = np.minimum(share_S, sizes_S)
         return [int(n) for n in share_S]
+
+    def _weights(self, pools: list[_Pool]) -> NDArray[np.float64]:
+        """Of each source, weight * min(size, cap) ** tau, [S]."""
+        names = [self.table.sources[pool.source] for pool in pools]
+        sizes = [
+            min(pool.size, self.caps.get(name, pool.size))
+            for name, pool in zip(names, pools, strict=True)
+        ]
+        factors = [self.weights.get(name, 1.0) for name in names]
+        weights_S: NDArray[np.float64] = np.array(factors) * np.array(sizes, float) ** self.tau
+        return weights_S
+
+    def _check_sources(self) -> None:
+        unknown = sorted({*self.weights, *self.caps} - set(self.table.sources))
+        if unknown:
+            raise BadConfig(
+                f"batches.weights or batches.caps name sources without items: {', '.join(unknown)}",
+                fix=f"The data has {', '.join(sorted(self.table.sources))}.",
+            )
 
     def _draw_from(self, rng: np.random.Generator, pool: _Pool, count: int) -> NDArray[np.int64]:
         """`count` triplets of distinct items of one source, each pair of languages as likely."""

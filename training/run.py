@@ -21,12 +21,14 @@ from retrieval.types import ParallelItem
 from training.card import TrainingRecord
 from training.checkpoints import Checkpoints
 from training.collator import Features, TripletCollator
-from training.config import TrainingConfig
+from training.config import CompactStart, EncoderStart, TrainingConfig, TransformerStart
 from training.data import ParallelTable, build_table
 from training.dev import dev_scores
+from training.leaks import Leak, check_evaluations
 from training.losses import MaskedInfoNCE
 from training.planner import BatchPlanner
 from training.progress import TrainingBar, bar
+from training.ranks import Ranks
 from training.sampler import PlannedBatches
 from training.saving import check_finite, check_free, publish_encoder
 from training.split import chosen, is_held_out
@@ -36,10 +38,11 @@ from training.trainer import HybridTrainer
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Items to train on, as a table, and the items of held-out pages."""
+    """Items to train on, as a table, the items of held-out pages, and evaluation texts found."""
 
     table: ParallelTable
     held_out: tuple[ParallelItem, ...]
+    leaks: tuple[Leak, ...] = ()
 
 
 def read_data(config: TrainingConfig) -> TrainingData:
@@ -65,7 +68,8 @@ def read_data(config: TrainingConfig) -> TrainingData:
     table = build_table(kept(), languages=config.data.languages)
     _check_names("source", {*(config.data.sources or ()), *config.data.exclude_sources}, sources)
     _check_names("language", set(config.data.languages or ()), set(table.languages))
-    return TrainingData(table, tuple(held_out))
+    leaks = check_evaluations(config.data.evaluation, table)
+    return TrainingData(table, tuple(held_out), leaks)
 
 
 def _check_names(what: str, named: set[str], found: set[str]) -> None:
@@ -83,11 +87,13 @@ def make_planner(config: TrainingConfig, table: ParallelTable) -> BatchPlanner:
     batches = config.batches
     return BatchPlanner(
         table=table,
-        strategy=batches.to_strategy(),
+        strategy=config.strategy,
         batch_size=batches.size,
         seed=config.seed,
         tau=batches.tau,
         mix_sources=batches.mix_sources,
+        weights=batches.weights,
+        caps=batches.caps,
     )
 
 
@@ -104,34 +110,59 @@ def train(
     check_free(out, overwrite=overwrite)
     began = time.monotonic()
     checkpoints = Checkpoints.beside(out)
+    ranks = Ranks.current()
     data = read_data(config)
     batches = PlannedBatches(make_planner(config, data.table), steps=config.steps)
-    model, features = start_encoder(
-        checkpoints.kept_start(config, data.table) if resume else config.start,
-        data.table,
-        seed=config.seed,
-        progress=partial(bar, label="tokenising"),
-    )
-    if not resume:
-        checkpoints.begin(model, config, data.table)
+    ranks.check_batch(config.batches.size)
+    start = checkpoints.kept_start(config, data.table) if resume else config.start
+    model, features = shared_start(start, data.table, config, checkpoints, ranks, resume=resume)
     try:
         losses = fit(model, features, batches, config, checkpoints, resume=resume)
         check_finite(model)
         record = TrainingRecord(
             config=config,
             table=data.table,
+            leaks=data.leaks,
             tally=batches.tally,
             losses=losses,
             seconds=time.monotonic() - began,
-            dev=dev_scores(model, data.held_out),
+            processes=ranks.world,
+            dev=dev_scores(model, data.held_out) if ranks.is_main else {},
         )
-        publish_encoder(model, out, describe=record.write, overwrite=overwrite)
+        if ranks.is_main:
+            publish_encoder(model, out, describe=record.write, overwrite=overwrite)
     except BaseException:
-        if not config.checkpoint_steps:
+        if not config.checkpoint_steps and ranks.is_main:
             checkpoints.remove()
         raise
-    checkpoints.remove()
+    if ranks.is_main:
+        checkpoints.remove()
     return record
+
+
+def shared_start(
+    start: CompactStart | EncoderStart | TransformerStart,
+    table: ParallelTable,
+    config: TrainingConfig,
+    checkpoints: Checkpoints,
+    ranks: Ranks,
+    *,
+    resume: bool,
+) -> tuple[SentenceTransformer, Features]:
+    """The encoder to train, the same in every process.
+
+    The first process makes it; the others read what it wrote, since a tokenizer trained again
+    would be another one.
+    """
+    begin = partial(start_encoder, table=table, seed=config.seed)
+    progress = partial(bar, label="tokenising")
+    with ranks.main_first():
+        if not ranks.is_main:
+            start = checkpoints.start if not resume else start
+        model, features = begin(start, progress=progress)
+        if ranks.is_main and not resume:
+            checkpoints.begin(model, config, table, keep_start=ranks.world > 1)
+    return model, features
 
 
 def fit(
@@ -148,7 +179,10 @@ def fit(
         model=model,
         args=_arguments(config, checkpoints.folder),
         loss=MaskedInfoNCE(
-            model, temperature=config.loss.temperature, symmetric=config.loss.symmetric
+            model,
+            temperature=config.loss.temperature,
+            symmetric=config.loss.symmetric,
+            gather_across_devices=config.loss.gather and Ranks.current().world > 1,
         ),
         batches=batches,
         collator=TripletCollator(
