@@ -44,10 +44,11 @@ class TrainingRecord:
             "languages": list(self.table.languages),
             "sources": dict(sorted(self.tally.sources.items())),
             "data": {"items": len(self.table), "fingerprint": self.table.fingerprint}
-            | {"given_negatives_unused": self.table.given_negatives}
+            | {"items_with_negatives": self.table.negatives.items(len(self.table.languages))}
             | {"evaluation_texts": [leak.to_json() for leak in self.leaks]},
             "modes": dict(self.tally.modes.most_common()),
             "pairs": dict(sorted(self.tally.pairs.items())),
+            "negatives": self.tally.negatives,
             "losses": [list(entry) for entry in self.losses],
             "dev": self.dev,
             "seconds": round(self.seconds, 1),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from retrieval.errors import BadConfig, BadInput
 from retrieval.formats.configs import checked, expanded, read_mapping
@@ -81,6 +81,7 @@ class Batches(_Section):
 
     alpha: a number, or `{from: .9, to: .1}`: a straight line over the run's steps (`over`: another
     number of steps). size: triplets of a step, of all processes together.
+    negatives: of the negatives that items come with, at most so many a triplet.
     A source is drawn in proportion to weights[source] * min(items, caps[source]) ** tau.
     """
 
@@ -89,20 +90,67 @@ class Batches(_Section):
     size: int = Field(default=100, ge=2)
     tau: float = Field(default=1.0, ge=0, le=2)
     mix_sources: bool = False
+    negatives: int = Field(default=1, ge=0)
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     caps: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
 
-class Loss(_Section):
-    """InfoNCE over cosine similarities.
+class Teacher(_Section):
+    """A teacher's vectors as targets of the encoder's own (arXiv 2004.09813).
 
+    path: an encoder folder or hub name, of the encoder's own size; default: the bundled one.
+    language: what the teacher reads, whatever language the encoder reads of the item; null: the
+    very same text. metric: cosine distance, or mean squared error over the components.
+    """
+
+    path: str | None = None
+    language: str | None = "en"
+    metric: Literal["cosine", "mse"] = "cosine"
+    weight: float = Field(default=1.0, gt=0)
+
+
+class Reranker(_Section):
+    """A cross-encoder's scores of a triplet's passage and given negatives, as a distribution.
+
+    The loss is the KL divergence of the encoder's own distribution from it, each over its own
+    temperature.
+    """
+
+    path: str
+    weight: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0)
+    student_temperature: float = Field(default=0.05, gt=0)
+
+
+class Loss(_Section):
+    """InfoNCE over cosine similarities, with what may be added to it.
+
+    symmetric: the mean of both directions. paper_eq1: only given negatives in the denominator, as
+    equation 1 of arXiv 2408.10536 has it (its text, and the default, adds those of the batch).
     gather: with several processes, the passages of all of them are negatives, so that a batch means
     the same on any number; otherwise each process has only its own.
+    mini_batch: texts encoded at a time where the whole batch does not fit in memory (gradient
+    caching, arXiv 2101.06983); the loss is the same. matryoshka: also trained at these sizes.
+    weight: of InfoNCE beside teacher and reranker; 0 leaves it out.
     """
 
     temperature: float = Field(default=0.05, gt=0)
     symmetric: bool = False
+    paper_eq1: bool = False
     gather: bool = True
+    mini_batch: int | None = Field(default=None, ge=1)
+    matryoshka: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    weight: float = Field(default=1.0, ge=0)
+    teacher: Teacher | None = None
+    reranker: Reranker | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Loss:
+        if self.paper_eq1 and self.symmetric:
+            raise ValueError("paper_eq1 has one direction: it cannot be symmetric")
+        if not self.weight and self.teacher is None and self.reranker is None:
+            raise ValueError("a weight of 0 needs a teacher or a reranker to learn from")
+        return self
 
 
 class Optimizer(_Section):

@@ -44,6 +44,8 @@ class BatchPlan:
     """One global batch of B triplets: distinct items, with the languages of question and passage.
 
     sources: numbers of the datasets the batch may hold; one unless sources are mixed.
+    negatives_BK: given negatives, in the passage's language, so that language does not give them
+    away: numbers into the table's `negatives`, -1 where there are too few.
     """
 
     step: int
@@ -52,6 +54,7 @@ class BatchPlan:
     items_B: NDArray[np.int64]
     query_langs_B: NDArray[np.int64]
     passage_langs_B: NDArray[np.int64]
+    negatives_BK: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class BatchPlanner:
     tau: a dataset is drawn in proportion to size**tau.
     mix_sources: draw the dataset for every triplet instead of for every batch.
     weights, caps: by source name; a dataset is drawn in proportion to weight * min(size, cap)**tau.
+    negatives: given negatives a triplet.
     Sources of monolingual items alone join monolingual batches alone.
     Raises BadConfig at construction when some mode of the strategy cannot fill one batch.
     """
@@ -94,6 +98,7 @@ class BatchPlanner:
     mix_sources: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     caps: Mapping[str, int] = field(default_factory=dict)
+    negatives: int = 0
 
     def __post_init__(self) -> None:
         self._check_sources()
@@ -117,6 +122,7 @@ class BatchPlanner:
             items_B=triplets_B3[:, 0],
             query_langs_B=triplets_B3[:, 1],
             passage_langs_B=triplets_B3[:, 2],
+            negatives_BK=self._draw_negatives(rng, triplets_B3),
         )
 
     @property
@@ -237,6 +243,12 @@ class BatchPlanner:
             if count
         ]
         return rng.permutation(np.concatenate(parts))
+
+    def _draw_negatives(
+        self, rng: np.random.Generator, triplets_B3: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        cells_B = triplets_B3[:, 0] * len(self.table.languages) + triplets_B3[:, 2]
+        return self.table.negatives.draw(rng, cells_B, self.negatives)
 
     def _share(self, rng: np.random.Generator, pools: list[_Pool]) -> list[int]:
         """How many triplets each source gives."""

@@ -8,32 +8,29 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from sentence_transformers import SentenceTransformer
 from tqdm import tqdm
-from transformers import PrinterCallback, ProgressCallback
 
-from retrieval.encoder import PASSAGE_PROMPT, QUERY_PROMPT
 from retrieval.errors import BadConfig
 from retrieval.formats.files import expand_inputs
 from retrieval.formats.parallel import ENDINGS, read_parallel
 from retrieval.types import ParallelItem
 from training.card import TrainingRecord
 from training.checkpoints import Checkpoints
-from training.collator import Features, TripletCollator
+from training.collator import Features
 from training.config import CompactStart, EncoderStart, TrainingConfig, TransformerStart
 from training.data import ParallelTable, build_table
 from training.dev import dev_scores
+from training.fitting import fit
 from training.leaks import Leak, check_evaluations
-from training.losses import MaskedInfoNCE
+from training.objective import check_negatives
 from training.planner import BatchPlanner
-from training.progress import TrainingBar, bar
+from training.progress import bar
 from training.ranks import Ranks
 from training.sampler import PlannedBatches
 from training.saving import check_finite, check_free, publish_encoder
 from training.split import chosen, is_held_out
-from training.starts import prompt_of, start_encoder
-from training.trainer import HybridTrainer
+from training.starts import start_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +91,7 @@ def make_planner(config: TrainingConfig, table: ParallelTable) -> BatchPlanner:
         mix_sources=batches.mix_sources,
         weights=batches.weights,
         caps=batches.caps,
+        negatives=batches.negatives,
     )
 
 
@@ -114,6 +112,7 @@ def train(
     data = read_data(config)
     batches = PlannedBatches(make_planner(config, data.table), steps=config.steps)
     ranks.check_batch(config.batches.size)
+    check_negatives(config.loss, data.table, config.batches.negatives)
     start = checkpoints.kept_start(config, data.table) if resume else config.start
     model, features = shared_start(start, data.table, config, checkpoints, ranks, resume=resume)
     try:
@@ -163,64 +162,3 @@ def shared_start(
         if ranks.is_main and not resume:
             checkpoints.begin(model, config, table, keep_start=ranks.world > 1)
     return model, features
-
-
-def fit(
-    model: SentenceTransformer,
-    features: Features,
-    batches: PlannedBatches,
-    config: TrainingConfig,
-    checkpoints: Checkpoints,
-    *,
-    resume: bool = False,
-) -> tuple[tuple[int, float], ...]:
-    """Train `model` in place; (step, loss) of every log."""
-    trainer = HybridTrainer(
-        model=model,
-        args=_arguments(config, checkpoints.folder),
-        loss=MaskedInfoNCE(
-            model,
-            temperature=config.loss.temperature,
-            symmetric=config.loss.symmetric,
-            gather_across_devices=config.loss.gather and Ranks.current().world > 1,
-        ),
-        batches=batches,
-        collator=TripletCollator(
-            batches.planner.table,
-            features,
-            query_prompt=prompt_of(model, QUERY_PROMPT),
-            passage_prompt=prompt_of(model, PASSAGE_PROMPT),
-        ),
-        callbacks=[TrainingBar()],
-    )
-    for noisy in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(noisy)
-    trainer.train(resume_from_checkpoint=checkpoints.latest() if resume else None)
-    # The trainer's own log, which a checkpoint restores.
-    logged = (entry for entry in trainer.state.log_history if "loss" in entry)
-    return tuple((int(entry["step"]), float(entry["loss"])) for entry in logged)
-
-
-def _arguments(config: TrainingConfig, checkpoints: Path) -> SentenceTransformerTrainingArguments:
-    return SentenceTransformerTrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=config.steps,
-        # The plan covers global steps: this is the batch of all ranks, split among them.
-        per_device_train_batch_size=config.batches.size,
-        accelerator_config={"split_batches": True, "even_batches": False},
-        learning_rate=config.optimizer.learning_rate,
-        weight_decay=config.optimizer.weight_decay,
-        warmup_steps=round(config.steps * config.optimizer.warmup_share),
-        lr_scheduler_type=config.optimizer.schedule,
-        max_grad_norm=config.optimizer.max_grad_norm,
-        optim="adamw_torch_fused",
-        seed=config.seed,
-        use_cpu=not torch.cuda.is_available(),
-        logging_steps=max(1, config.steps // 50),
-        save_strategy="steps" if config.checkpoint_steps else "no",
-        save_steps=config.checkpoint_steps or 1,
-        save_total_limit=2,
-        report_to=[],
-        dataloader_pin_memory=torch.cuda.is_available(),
-        eval_strategy="no",
-    )

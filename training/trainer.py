@@ -8,7 +8,7 @@ from sentence_transformers import SentenceTransformerTrainer
 from torch.utils.data import DataLoader
 
 from training.collator import TripletCodes, TripletCollator
-from training.sampler import PlannedBatches
+from training.sampler import PlannedBatches, TripletRow
 
 
 class HybridTrainer(SentenceTransformerTrainer):
@@ -26,14 +26,14 @@ class HybridTrainer(SentenceTransformerTrainer):
         self.triplet_collator = collator
         super().__init__(**kwargs)
 
-    def get_train_dataloader(self) -> DataLoader[int]:
+    def get_train_dataloader(self) -> DataLoader[TripletRow]:
         """The planned batches, collated and prepared for the ranks."""
-        loader: DataLoader[int] = DataLoader(
+        loader: DataLoader[TripletRow] = DataLoader(
             TripletCodes(),
             batch_sampler=self.batches,
             collate_fn=self.triplet_collator,
         )
-        prepared: DataLoader[int] = self.accelerator.prepare(loader)
+        prepared: DataLoader[TripletRow] = self.accelerator.prepare(loader)
         self._train_dataloader = prepared
         return prepared
 

@@ -36,7 +36,7 @@ def main() -> None:
         features, labels = inputs
         rank = Ranks.current().rank
         rows = [[origin[side][key] for key in texts(f, module)] for side, f in enumerate(features)]
-        entry = {"triplets": list(zip(*rows, strict=True)), "labels": labels.tolist()}
+        entry = {"triplets": list(zip(*rows, strict=True)), "labels": labels["keys"].tolist()}
         with (records / f"rank-{rank}.jsonl").open("a") as stream:
             stream.write(json.dumps(entry) + "\n")
         calls += 1
