@@ -166,6 +166,31 @@ class Optimizer(_Section):
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
 
 
+class Mining(_Section):
+    """How `synglot train mine` chooses hard negatives (see training/mine.py).
+
+    per_question: at most so many from each search. ranks: first and last rank that counts, among
+    the passages that are no copies of the question's own; 1 is the most similar. margin: a negative
+    scores at least so much less (cosine) than the question's own passage.
+    monolingual: search with the question in the passages' language. cross_lingual: search with the
+    question in another language, drawn at random for each item and language of passages.
+    """
+
+    per_question: int = Field(default=4, ge=1)
+    ranks: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 50)
+    margin: float = Field(default=0.05, ge=0, le=2)
+    monolingual: bool = True
+    cross_lingual: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Mining:
+        if self.ranks[0] > self.ranks[1]:
+            raise ValueError("the first of mining.ranks is behind the last")
+        if not (self.monolingual or self.cross_lingual):
+            raise ValueError("mining is neither monolingual nor cross_lingual")
+        return self
+
+
 class TrainingConfig(_Section):
     """One training run."""
 
@@ -174,6 +199,7 @@ class TrainingConfig(_Section):
     batches: Batches = Batches()
     loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
+    mining: Mining = Mining()
     steps: int = Field(ge=1)
     seed: int = Field(default=1, ge=0, lt=2**32)
     checkpoint_steps: int = Field(default=0, ge=0)

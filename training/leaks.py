@@ -73,8 +73,9 @@ def find_leak(name: str, texts: Iterable[str], table: ParallelTable) -> Leak:
     keys = np.array(
         [[text_key(lang, key) for lang in table.languages] for key in distinct], dtype=np.int64
     ).reshape(len(distinct), -1)
-    leaked = np.isin(keys, known).any(axis=1)
-    found = [text for text, hit in zip(distinct.values(), leaked, strict=True) if hit]
+    leaked = np.flatnonzero(np.isin(keys, known).any(axis=1)).tolist()
+    all_texts = list(distinct.values())
+    found = [all_texts[number] for number in leaked]
     return Leak(
         evaluation=name, found=len(found), texts=len(distinct), examples=tuple(found[:_EXAMPLES])
     )

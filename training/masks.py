@@ -33,7 +33,9 @@ def false_given(labels: Tensor, all_labels: Tensor, place: int) -> Tensor:
     It is missing, is a text of b's own item or a copy of it, b's passage, or b's question.
     """
     component_C, key_C = all_labels[:, FIRST_GIVEN + 2 * place :][:, :2].T
-    false = (key_C == NO_TEXT)[None, :] | (labels[:, None, COMPONENT] == component_C[None, :])
+    false: Tensor = (key_C == NO_TEXT)[None, :] | (
+        labels[:, None, COMPONENT] == component_C[None, :]
+    )
     for column in (QUERY_KEY, PASSAGE_KEY):
         false = false | (labels[:, None, column] == key_C[None, :])
     return false

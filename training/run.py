@@ -45,8 +45,7 @@ class TrainingData:
 def read_data(config: TrainingConfig) -> TrainingData:
     """Everything the configuration's files hold. Raises BadInput and what the readers raise."""
     held_out: list[ParallelItem] = []
-    paths = expand_inputs(config.data.files, endings=ENDINGS)
-    items = tqdm(read_parallel(paths), desc="reading", unit=" items", disable=None)
+    items = tqdm(read_items(config), desc="reading", unit=" items", disable=None)
 
     sources: set[str] = set()
 
@@ -67,6 +66,11 @@ def read_data(config: TrainingConfig) -> TrainingData:
     _check_names("language", set(config.data.languages or ()), set(table.languages))
     leaks = check_evaluations(config.data.evaluation, table)
     return TrainingData(table, tuple(held_out), leaks)
+
+
+def read_items(config: TrainingConfig) -> Iterator[ParallelItem]:
+    """Every item of the configuration's files. Raises BadInput and what the readers raise."""
+    return read_parallel(expand_inputs(config.data.files, endings=ENDINGS))
 
 
 def _check_names(what: str, named: set[str], found: set[str]) -> None:
