@@ -11,6 +11,7 @@ from typing import Any
 from retrieval.encoder import DESCRIPTION
 from training.config import TrainingConfig
 from training.data import ParallelTable
+from training.fitting import Fitted
 from training.leaks import Leak
 from training.sampler import Tally
 
@@ -24,11 +25,16 @@ class TrainingRecord:
     config: TrainingConfig
     table: ParallelTable
     tally: Tally
-    losses: tuple[tuple[int, float], ...]
+    fitted: Fitted
     seconds: float
     dev: dict[str, float]
     processes: int = 1
     leaks: tuple[Leak, ...] = ()
+
+    @property
+    def losses(self) -> tuple[tuple[int, float], ...]:
+        """(step, loss) of every log."""
+        return self.fitted.losses
 
     def to_json(self) -> dict[str, Any]:
         """The content of synglot.json."""
@@ -50,6 +56,9 @@ class TrainingRecord:
             "pairs": dict(sorted(self.tally.pairs.items())),
             "negatives": self.tally.negatives,
             "losses": [list(entry) for entry in self.losses],
+            "stopped_at": self.fitted.steps,
+            "best_step": self.fitted.best_step,
+            "dev_history": list(self.fitted.dev_history),
             "dev": self.dev,
             "seconds": round(self.seconds, 1),
             "processes": self.processes,

@@ -35,10 +35,16 @@ class CompactStart(_Section):
 
 
 class EncoderStart(_Section):
-    """An encoder that exists: a sentence-transformers folder or hub name; default: the bundled."""
+    """An encoder that exists: a sentence-transformers folder or hub name; default: the bundled.
+
+    query_prompt, passage_prompt, max_tokens: in place of the encoder's own.
+    """
 
     kind: Literal["encoder"]
     path: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    max_tokens: int | None = Field(default=None, ge=8)
 
 
 class TransformerStart(_Section):
@@ -166,6 +172,45 @@ class Optimizer(_Section):
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
 
 
+class Lora(_Section):
+    """Low-rank adapters in place of all weights (arXiv 2106.09685); merged into the result.
+
+    targets: endings of the names of the layers that get one; those of BERT, XLM-R and their kin.
+    """
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    targets: tuple[str, ...] = ("query", "key", "value")
+
+
+class Compute(_Section):
+    """How the steps of a transformer are computed.
+
+    precision: of activations; weights stay float32. gradient_checkpointing: activations are not
+    kept but computed twice. compile: by torch.compile, which pays on long runs on a GPU.
+    """
+
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    gradient_checkpointing: bool = False
+    compile: bool = False
+
+
+class Selection(_Section):
+    """Which state of the run is the result, measured on held-out pages every `dev_steps` steps.
+
+    dev_steps: 0 takes the last state. criterion: `macro`, the mean of MRR@10 within a language,
+    across languages and in a mixed pool, or `english-loss`, InfoNCE on English batches of
+    batches.size (the paper's). patience: stop after so many measurements without a better one; 0
+    never. items: measure on at most so many questions.
+    """
+
+    dev_steps: int = Field(default=0, ge=0)
+    criterion: Literal["macro", "english-loss"] = "macro"
+    patience: int = Field(default=0, ge=0)
+    items: int | None = Field(default=None, ge=1)
+
+
 class Mining(_Section):
     """How `synglot train mine` chooses hard negatives (see training/mine.py).
 
@@ -199,11 +244,19 @@ class TrainingConfig(_Section):
     batches: Batches = Batches()
     loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
+    compute: Compute = Compute()
+    lora: Lora | None = None
+    selection: Selection = Selection()
     mining: Mining = Mining()
     steps: int = Field(ge=1)
     seed: int = Field(default=1, ge=0, lt=2**32)
     checkpoint_steps: int = Field(default=0, ge=0)
     out: str | None = None
+
+    @property
+    def save_steps(self) -> int:
+        """Steps between checkpoints, 0 for none: the best state must be among them."""
+        return self.selection.dev_steps or self.checkpoint_steps
 
     @property
     def strategy(self) -> Strategy:

@@ -20,8 +20,8 @@ from training.checkpoints import Checkpoints
 from training.collator import Features
 from training.config import CompactStart, EncoderStart, TrainingConfig, TransformerStart
 from training.data import ParallelTable, build_table
-from training.dev import dev_scores
-from training.fitting import fit
+from training.dev import dev_items, dev_scores
+from training.fitting import check_compute, fit
 from training.leaks import Leak, check_evaluations
 from training.objective import check_negatives
 from training.planner import BatchPlanner
@@ -104,9 +104,9 @@ def train(
 ) -> TrainingRecord:
     """Train the encoder of `config` and publish it in `out`, whole or not at all.
 
-    With `checkpoint_steps`, an interrupted run leaves checkpoints in `OUT.checkpoints/`, from which
-    `resume` goes on with the very batches that would have come next. Raises BadInput, BadConfig,
-    BadEncoder.
+    An interrupted run leaves checkpoints in `OUT.checkpoints/` (one at the step of the interrupt,
+    and one every `checkpoint_steps`), from which `resume` goes on with the very batches that would
+    have come next. Raises BadInput, BadConfig, BadEncoder, MachineFailure.
     """
     out = out.resolve()
     check_free(out, overwrite=overwrite)
@@ -117,17 +117,19 @@ def train(
     batches = PlannedBatches(make_planner(config, data.table), steps=config.steps)
     ranks.check_batch(config.batches.size)
     check_negatives(config.loss, data.table, config.batches.negatives)
+    held_out = dev_items(data.held_out, config)
+    check_compute(config)
     start = checkpoints.kept_start(config, data.table) if resume else config.start
     model, features = shared_start(start, data.table, config, checkpoints, ranks, resume=resume)
     try:
-        losses = fit(model, features, batches, config, checkpoints, resume=resume)
+        fitted = fit(model, features, batches, config, checkpoints, held_out, resume=resume)
         check_finite(model)
         record = TrainingRecord(
             config=config,
             table=data.table,
             leaks=data.leaks,
-            tally=batches.tally,
-            losses=losses,
+            tally=batches.tally_of(fitted.steps),
+            fitted=fitted,
             seconds=time.monotonic() - began,
             processes=ranks.world,
             dev=dev_scores(model, data.held_out) if ranks.is_main else {},
@@ -135,8 +137,8 @@ def train(
         if ranks.is_main:
             publish_encoder(model, out, describe=record.write, overwrite=overwrite)
     except BaseException:
-        if not config.checkpoint_steps and ranks.is_main:
-            checkpoints.remove()
+        if ranks.is_main:
+            checkpoints.tidy()
         raise
     if ranks.is_main:
         checkpoints.remove()
@@ -164,5 +166,5 @@ def shared_start(
             start = checkpoints.start if not resume else start
         model, features = begin(start, progress=progress)
         if ranks.is_main and not resume:
-            checkpoints.begin(model, config, table, keep_start=ranks.world > 1)
+            checkpoints.begin(model, config, table)
     return model, features

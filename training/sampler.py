@@ -59,6 +59,15 @@ class PlannedBatches(Sampler[list[TripletRow]]):
         """Number of global steps."""
         return self.steps
 
+    def tally_of(self, steps: int) -> Tally:
+        """What the first `steps` batches drew; a run that stops early has drawn ahead."""
+        if self.tally.modes.total() == steps:
+            return self.tally
+        tally = Tally()
+        for step in range(steps):
+            tally.add(self.planner.plan(step), self.planner.table)
+        return tally
+
     def __iter__(self) -> Iterator[list[TripletRow]]:
         """Codes of every triplet of every step."""
         self.tally = Tally()

@@ -34,7 +34,7 @@ def start_encoder(
     if isinstance(start, TransformerStart):
         model = _start_transformer(start, seed=seed)
     else:
-        model = Encoder.load(start.path or COMPACT).model
+        model = _start_encoder(start)
     return model, _features(model, table, progress)
 
 
@@ -73,6 +73,19 @@ def _read_tokenizer(path: str) -> Tokenizer:
         raise MalformedFile(f"not a tokenizer.json ({error})", path=path) from error
 
 
+def _start_encoder(start: EncoderStart) -> SentenceTransformer:
+    model = Encoder.load(start.path or COMPACT, device=_device()).model
+    prompts = {QUERY_PROMPT: start.query_prompt, PASSAGE_PROMPT: start.passage_prompt}
+    model.prompts |= {name: prompt for name, prompt in prompts.items() if prompt is not None}
+    if start.max_tokens is not None:
+        model.max_seq_length = start.max_tokens
+    return model
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def _start_transformer(start: TransformerStart, *, seed: int) -> SentenceTransformer:
     torch.manual_seed(seed)
     try:
@@ -86,7 +99,7 @@ def _start_transformer(start: TransformerStart, *, seed: int) -> SentenceTransfo
     return SentenceTransformer(
         modules=[transformer, pooling, Normalize()],
         prompts={QUERY_PROMPT: start.query_prompt, PASSAGE_PROMPT: start.passage_prompt},
-        device="cpu" if not torch.cuda.is_available() else "cuda",
+        device=_device(),
     )
 
 
