@@ -63,8 +63,7 @@ def fit(
     if config.lora is not None:
         add_adapters(model, config.lora, seed=config.seed)
     if config.compute.gradient_checkpointing:
-        # The reentrant kind goes neither with several processes nor with gradient caching.
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        _checkpoint_gradients(model)
     evaluator = DevEvaluator(held_out, config) if held_out else None
     trainer = HybridTrainer(
         model=model,
@@ -94,6 +93,17 @@ def check_compute(config: TrainingConfig) -> None:
             "compute.precision float16 needs a GPU, and none was found",
             fix="Use bfloat16 or float32.",
         )
+
+
+def _checkpoint_gradients(model: SentenceTransformer) -> None:
+    transformer: Any = model.transformers_model
+    if transformer is None:
+        raise BadConfig(
+            "compute.gradient_checkpointing goes with transformers alone", fix="Leave it out."
+        )
+    enable = getattr(transformer, "activation_checkpointing_enable", None)
+    # The reentrant kind goes neither with several processes nor with gradient caching.
+    (enable or transformer.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def out_of_memory(config: TrainingConfig) -> MachineFailure:
