@@ -17,6 +17,7 @@ import typer
 from app.commands.benchmark import commands as benchmark_commands
 from app.commands.evaluate import evaluate
 from app.commands.options import BalanceOption, EncoderOption, Languages, ModeOption, codes
+from app.commands.two_words import TwoWords
 from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
 from indexer.cli import app as index_commands
 from retrieval import errors
@@ -26,6 +27,7 @@ from retrieval.pool import Mode
 
 app = typer.Typer(
     name="synglot",
+    cls=TwoWords,
     help="Train multilingual retrieval encoders with hybrid batches, index corpora, serve and "
     "measure multilingual search.",
     no_args_is_help=True,
@@ -72,9 +74,10 @@ def _add_train() -> None:
     """Add `train` with its full help where training is installed, else what to install."""
     missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
     if not missing:
-        from training.cli import train
+        from training.cli import train, train_mine
 
         app.command("train")(train)
+        app.command("train mine")(train_mine)
         return
 
     def train_unavailable(

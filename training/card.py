@@ -11,6 +11,8 @@ from typing import Any
 from retrieval.encoder import DESCRIPTION
 from training.config import TrainingConfig
 from training.data import ParallelTable
+from training.fitting import Fitted
+from training.leaks import Leak
 from training.sampler import Tally
 
 _LIBRARIES = ("synglot", "sentence-transformers", "transformers", "torch", "tokenizers", "numpy")
@@ -23,28 +25,43 @@ class TrainingRecord:
     config: TrainingConfig
     table: ParallelTable
     tally: Tally
-    losses: tuple[tuple[int, float], ...]
+    fitted: Fitted
     seconds: float
     dev: dict[str, float]
+    processes: int = 1
+    leaks: tuple[Leak, ...] = ()
+
+    @property
+    def losses(self) -> tuple[tuple[int, float], ...]:
+        """(step, loss) of every log."""
+        return self.fitted.losses
 
     def to_json(self) -> dict[str, Any]:
         """The content of synglot.json."""
         config, batches = self.config, self.config.batches
         return {
             "schema_version": 1,
-            "strategy": str(batches.to_strategy()),
-            "alpha": batches.alpha if batches.strategy == "hybrid" else None,
+            "strategy": str(config.strategy),
+            "alpha": config.model_dump(mode="json")["batches"]["alpha"]
+            if batches.strategy == "hybrid"
+            else None,
             "seed": config.seed,
             "steps": config.steps,
             "languages": list(self.table.languages),
             "sources": dict(sorted(self.tally.sources.items())),
             "data": {"items": len(self.table), "fingerprint": self.table.fingerprint}
-            | {"given_negatives_unused": self.table.given_negatives},
+            | {"items_with_negatives": self.table.negatives.items(len(self.table.languages))}
+            | {"evaluation_texts": [leak.to_json() for leak in self.leaks]},
             "modes": dict(self.tally.modes.most_common()),
             "pairs": dict(sorted(self.tally.pairs.items())),
+            "negatives": self.tally.negatives,
             "losses": [list(entry) for entry in self.losses],
+            "stopped_at": self.fitted.steps,
+            "best_step": self.fitted.best_step,
+            "dev_history": list(self.fitted.dev_history),
             "dev": self.dev,
             "seconds": round(self.seconds, 1),
+            "processes": self.processes,
             "versions": {name: version(name) for name in _LIBRARIES},
             "config": config.model_dump(mode="json"),
         }
@@ -72,7 +89,7 @@ language:
 
 # A multilingual retrieval encoder
 
-Trained by Synglot with the **{batches.to_strategy()}** strategy: {config.steps} steps of \
+Trained by Synglot with the **{config.strategy}** strategy: {config.steps} steps of \
 {batches.size} question-passage triplets, seed {config.seed}, InfoNCE at temperature \
 {config.loss.temperature:g}, from {_start(config)}.
 

@@ -31,18 +31,26 @@ class Checkpoints:
         """Those of the run that writes `out`."""
         return cls(out.with_name(f"{out.name}.checkpoints"))
 
-    def begin(
-        self, model: SentenceTransformer, config: TrainingConfig, table: ParallelTable
-    ) -> None:
-        """Clear what another run left and keep the start, if checkpoints are to be written.
+    @property
+    def start(self) -> EncoderStart:
+        """The start that `begin` kept."""
+        return EncoderStart(kind="encoder", path=str(self.folder / _START))
 
-        A tokenizer trained again would be another one: a resumed run takes the one kept here.
+    def begin(
+        self,
+        model: SentenceTransformer,
+        config: TrainingConfig,
+        table: ParallelTable,
+    ) -> None:
+        """Clear what another run left and keep the start.
+
+        A tokenizer trained again would be another one: a resumed run, and every process but the
+        first, takes the one kept here.
         """
         self.remove()
-        if config.checkpoint_steps:
-            model.save_pretrained(str(self.folder / _START), create_model_card=False)
-            run = json.dumps(_identity(config, table), indent=1)
-            (self.folder / _RUN).write_text(run, "utf-8")
+        model.save_pretrained(str(self.folder / _START), create_model_card=False)
+        run = json.dumps(_identity(config, table), indent=1)
+        (self.folder / _RUN).write_text(run, "utf-8")
 
     def kept_start(self, config: TrainingConfig, table: ParallelTable) -> EncoderStart:
         """The start of the interrupted run. Raises BadConfig where this is not the same run."""
@@ -56,22 +64,30 @@ class Checkpoints:
                 path=self.folder,
                 fix="Resume with the same configuration and data, or train without --resume.",
             )
-        return EncoderStart(kind="encoder", path=str(self.folder / _START))
+        return self.start
 
     def latest(self) -> str:
         """The last checkpoint that was written to its end. Raises BadConfig."""
-        found = [
-            path
-            for path in self.folder.glob("checkpoint-*")
-            if all((path / name).is_file() for name in _FILES)
-        ]
+        found = self._whole()
         if not found or not (self.folder / _RUN).is_file():
             raise BadConfig(
                 "there is no checkpoint to resume from",
                 path=self.folder,
-                fix="Train without --resume, with checkpoint_steps set.",
+                fix="Train without --resume; checkpoint_steps says how often one is written.",
             )
         return str(max(found, key=lambda path: int(path.name.rpartition("-")[2])))
+
+    def tidy(self) -> None:
+        """After a failure: remove everything if there is nothing to go on from."""
+        if not self._whole():
+            self.remove()
+
+    def _whole(self) -> list[Path]:
+        return [
+            path
+            for path in self.folder.glob("checkpoint-*")
+            if all((path / name).is_file() for name in _FILES)
+        ]
 
     def remove(self) -> None:
         """Remove everything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.data import ParallelTable
-from training.sampler import decode_triplets
+from training.distillation import RerankerScores, TeacherVectors
+from training.masks import NO_TEXT
+from training.sampler import TripletRow, decode_triplets
 
 Features = Callable[[NDArray[np.integer], str], dict[str, Tensor]]
 """(rows of texts, prompt) -> the encoder's input for those texts."""
@@ -23,42 +26,83 @@ Features = Callable[[NDArray[np.integer], str], dict[str, Tensor]]
 _TOKENIZE_CHUNK = 65_536
 
 
-class TripletCodes(Dataset[int]):
-    """Index i is triplet code i: the collator looks everything up, a whole batch at once."""
+class TripletCodes(Dataset[TripletRow]):
+    """Index i is triplet i: the collator looks everything up, a whole batch at once."""
 
-    def __getitem__(self, code: int) -> int:
-        """The code itself."""
-        return code
+    def __getitem__(self, row: TripletRow) -> TripletRow:
+        """The row itself."""
+        return row
 
 
 @dataclass(frozen=True, slots=True)
 class TripletCollator:
-    """Codes of a batch -> question and passage features and [B, 3] labels for the loss."""
+    """Rows of a batch -> features of questions, passages and negatives, and labels for the loss."""
 
     table: ParallelTable
     features: Features
     query_prompt: str = ""
     passage_prompt: str = ""
+    teacher: TeacherVectors | None = None
+    reranker: RerankerScores | None = None
 
-    def __call__(self, codes: list[int]) -> dict[str, Tensor]:
-        """The batch, its columns named as sentence-transformers' trainer reads them."""
+    def __call__(self, rows: list[TripletRow]) -> dict[str, Any]:
+        """The batch, its columns named as sentence-transformers' trainer reads them.
+
+        `label` holds the loss' labels (see training/losses.py).
+        """
         table = self.table
-        items_B, query_langs_B, passage_langs_B = decode_triplets(
-            np.array(codes, dtype=np.int64), len(table.languages)
-        )
+        rows_BX = np.array(rows, dtype=np.int64).reshape(len(rows), -1)
+        triplets = decode_triplets(rows_BX[:, 0], len(table.languages))
+        items_B, query_langs_B, passage_langs_B = triplets
         query_rows_B = table.queries_NL[items_B, query_langs_B]
         passage_rows_B = table.passages_NL[items_B, passage_langs_B]
-        batch = {f"query_{k}": v for k, v in self.features(query_rows_B, self.query_prompt).items()}
-        batch |= {
-            f"passage_{k}": v for k, v in self.features(passage_rows_B, self.passage_prompt).items()
-        }
-        labels = [
+        batch: dict[str, Any] = self._columns("query", query_rows_B, self.query_prompt)
+        batch |= self._columns("passage", passage_rows_B, self.passage_prompt)
+        keys = [
             table.component_N[items_B],
             table.keys_T[query_rows_B],
             table.keys_T[passage_rows_B],
         ]
-        batch["label"] = torch.from_numpy(np.column_stack(labels))
-        return batch
+        given = [_Given.of(table, numbers_B) for numbers_B in rows_BX[:, 1:].T]
+        for place, negative in enumerate(given):
+            # A row must hold some text; the labels say that it does not count.
+            rows_B = np.where(negative.rows_B >= 0, negative.rows_B, passage_rows_B)
+            batch |= self._columns(f"negative{place}", rows_B, self.passage_prompt)
+            keys += [negative.components_B, negative.keys_B]
+        labels = {"keys": torch.from_numpy(np.column_stack(keys))}
+        if self.teacher is not None:
+            targets = (
+                self.teacher.targets(table.queries_NL[items_B], query_langs_B),
+                self.teacher.targets(table.passages_NL[items_B], passage_langs_B),
+            )
+            labels["teacher"] = torch.stack(targets, dim=1)
+        if self.reranker is not None:
+            sides: list[NDArray[np.integer]] = [passage_rows_B, *(n.rows_B for n in given)]
+            scores = [self.reranker.scores(query_rows_B, rows_B) for rows_B in sides]
+            labels["scores"] = torch.stack(scores, dim=1)
+        return batch | {"label": labels}
+
+    def _columns(self, name: str, rows_B: NDArray[np.integer], prompt: str) -> dict[str, Tensor]:
+        return {f"{name}_{key}": value for key, value in self.features(rows_B, prompt).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One given negative of every triplet: row of its text, component and key; -1 for none."""
+
+    rows_B: NDArray[np.int64]
+    components_B: NDArray[np.int64]
+    keys_B: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: ParallelTable, numbers_B: NDArray[np.int64]) -> _Given:
+        there_B, negatives = numbers_B >= 0, table.negatives
+        rows_B = np.where(there_B, negatives.rows_M[numbers_B], -1)
+        return cls(
+            rows_B=rows_B,
+            components_B=np.where(there_B, negatives.components_M[numbers_B], -1),
+            keys_B=np.where(there_B, table.keys_T[rows_B], NO_TEXT),
+        )
 
 
 def live_features(model: SentenceTransformer, table: ParallelTable) -> Features:

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from retrieval.errors import BadConfig, BadInput
 from retrieval.formats.configs import checked, expanded, read_mapping
-from training.strategies import Strategy, StrategyName
+from training.strategies import AlphaRamp, Strategy, StrategyName
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, serialize_by_alias=True
+    )
 
 
 class CompactStart(_Section):
@@ -33,10 +35,16 @@ class CompactStart(_Section):
 
 
 class EncoderStart(_Section):
-    """An encoder that exists: a sentence-transformers folder or hub name; default: the bundled."""
+    """An encoder that exists: a sentence-transformers folder or hub name; default: the bundled.
+
+    query_prompt, passage_prompt, max_tokens: in place of the encoder's own.
+    """
 
     kind: Literal["encoder"]
     path: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    max_tokens: int | None = Field(default=None, ge=8)
 
 
 class TransformerStart(_Section):
@@ -51,7 +59,11 @@ class TransformerStart(_Section):
 
 
 class Data(_Section):
-    """What to train on. `dev_share` of the pages is held out, a page always whole."""
+    """What to train on. `dev_share` of the pages is held out, a page always whole.
+
+    evaluation: folders of LAReQA's layout (such as XQuAD-R) whose texts must not be among the
+    training texts (see training/leaks.py).
+    """
 
     files: tuple[str, ...]
     sources: tuple[str, ...] | None = None
@@ -59,27 +71,92 @@ class Data(_Section):
     languages: tuple[str, ...] | None = None
     dev_share: float = Field(default=0.0, ge=0, lt=1)
     whole_sources: tuple[str, ...] = ()
+    evaluation: tuple[str, ...] = ()
+
+
+class ScheduledAlpha(_Section):
+    """An alpha that moves in a straight line, over `over` steps (default: all)."""
+
+    first: float = Field(alias="from", ge=0, le=1)
+    last: float = Field(alias="to", ge=0, le=1)
+    over: int | None = Field(default=None, ge=1)
 
 
 class Batches(_Section):
-    """How batches are drawn (see training/strategies.py and training/planner.py)."""
+    """How batches are drawn (see training/strategies.py and training/planner.py).
+
+    alpha: a number, or `{from: .9, to: .1}`: a straight line over the run's steps (`over`: another
+    number of steps). size: triplets of a step, of all processes together.
+    negatives: of the negatives that items come with, at most so many a triplet.
+    A source is drawn in proportion to weights[source] * min(items, caps[source]) ** tau.
+    """
 
     strategy: StrategyName = StrategyName.HYBRID
-    alpha: float = Field(default=0.5, ge=0, le=1)
+    alpha: Annotated[float, Field(ge=0, le=1)] | ScheduledAlpha = 0.5
     size: int = Field(default=100, ge=2)
     tau: float = Field(default=1.0, ge=0, le=2)
     mix_sources: bool = False
+    negatives: int = Field(default=1, ge=0)
+    weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    caps: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
-    def to_strategy(self) -> Strategy:
-        """The strategy these settings name."""
-        return Strategy(self.strategy, self.alpha)
+
+class Teacher(_Section):
+    """A teacher's vectors as targets of the encoder's own (arXiv 2004.09813).
+
+    path: an encoder folder or hub name, of the encoder's own size; default: the bundled one.
+    language: what the teacher reads, whatever language the encoder reads of the item; null: the
+    very same text. metric: cosine distance, or mean squared error over the components.
+    """
+
+    path: str | None = None
+    language: str | None = "en"
+    metric: Literal["cosine", "mse"] = "cosine"
+    weight: float = Field(default=1.0, gt=0)
+
+
+class Reranker(_Section):
+    """A cross-encoder's scores of a triplet's passage and given negatives, as a distribution.
+
+    The loss is the KL divergence of the encoder's own distribution from it, each over its own
+    temperature.
+    """
+
+    path: str
+    weight: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0)
+    student_temperature: float = Field(default=0.05, gt=0)
 
 
 class Loss(_Section):
-    """InfoNCE over cosine similarities."""
+    """InfoNCE over cosine similarities, with what may be added to it.
+
+    symmetric: the mean of both directions. paper_eq1: only given negatives in the denominator, as
+    equation 1 of arXiv 2408.10536 has it (its text, and the default, adds those of the batch).
+    gather: with several processes, the passages of all of them are negatives, so that a batch means
+    the same on any number; otherwise each process has only its own.
+    mini_batch: texts encoded at a time where the whole batch does not fit in memory (gradient
+    caching, arXiv 2101.06983); the loss is the same. matryoshka: also trained at these sizes.
+    weight: of InfoNCE beside teacher and reranker; 0 leaves it out.
+    """
 
     temperature: float = Field(default=0.05, gt=0)
     symmetric: bool = False
+    paper_eq1: bool = False
+    gather: bool = True
+    mini_batch: int | None = Field(default=None, ge=1)
+    matryoshka: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    weight: float = Field(default=1.0, ge=0)
+    teacher: Teacher | None = None
+    reranker: Reranker | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Loss:
+        if self.paper_eq1 and self.symmetric:
+            raise ValueError("paper_eq1 has one direction: it cannot be symmetric")
+        if not self.weight and self.teacher is None and self.reranker is None:
+            raise ValueError("a weight of 0 needs a teacher or a reranker to learn from")
+        return self
 
 
 class Optimizer(_Section):
@@ -95,6 +172,70 @@ class Optimizer(_Section):
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
 
 
+class Lora(_Section):
+    """Low-rank adapters in place of all weights (arXiv 2106.09685); merged into the result.
+
+    targets: endings of the names of the layers that get one; those of BERT, XLM-R and their kin.
+    """
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    targets: tuple[str, ...] = ("query", "key", "value")
+
+
+class Compute(_Section):
+    """How the steps of a transformer are computed.
+
+    precision: of activations; weights stay float32. gradient_checkpointing: activations are not
+    kept but computed twice. compile: by torch.compile, which pays on long runs on a GPU.
+    """
+
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    gradient_checkpointing: bool = False
+    compile: bool = False
+
+
+class Selection(_Section):
+    """Which state of the run is the result, measured on held-out pages every `dev_steps` steps.
+
+    dev_steps: 0 takes the last state. criterion: `macro`, the mean of MRR@10 within a language,
+    across languages and in a mixed pool, or `english-loss`, InfoNCE on English batches of
+    batches.size (the paper's). patience: stop after so many measurements without a better one; 0
+    never. items: measure on at most so many questions.
+    """
+
+    dev_steps: int = Field(default=0, ge=0)
+    criterion: Literal["macro", "english-loss"] = "macro"
+    patience: int = Field(default=0, ge=0)
+    items: int | None = Field(default=None, ge=1)
+
+
+class Mining(_Section):
+    """How `synglot train mine` chooses hard negatives (see training/mine.py).
+
+    per_question: at most so many from each search. ranks: first and last rank that counts, among
+    the passages that are no copies of the question's own; 1 is the most similar. margin: a negative
+    scores at least so much less (cosine) than the question's own passage.
+    monolingual: search with the question in the passages' language. cross_lingual: search with the
+    question in another language, drawn at random for each item and language of passages.
+    """
+
+    per_question: int = Field(default=4, ge=1)
+    ranks: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 50)
+    margin: float = Field(default=0.05, ge=0, le=2)
+    monolingual: bool = True
+    cross_lingual: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Mining:
+        if self.ranks[0] > self.ranks[1]:
+            raise ValueError("the first of mining.ranks is behind the last")
+        if not (self.monolingual or self.cross_lingual):
+            raise ValueError("mining is neither monolingual nor cross_lingual")
+        return self
+
+
 class TrainingConfig(_Section):
     """One training run."""
 
@@ -103,10 +244,28 @@ class TrainingConfig(_Section):
     batches: Batches = Batches()
     loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
+    compute: Compute = Compute()
+    lora: Lora | None = None
+    selection: Selection = Selection()
+    mining: Mining = Mining()
     steps: int = Field(ge=1)
     seed: int = Field(default=1, ge=0, lt=2**32)
     checkpoint_steps: int = Field(default=0, ge=0)
     out: str | None = None
+
+    @property
+    def save_steps(self) -> int:
+        """Steps between checkpoints, 0 for none: the best state must be among them."""
+        return self.selection.dev_steps or self.checkpoint_steps
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy of its batches."""
+        name, alpha = self.batches.strategy, self.batches.alpha
+        if isinstance(alpha, ScheduledAlpha):
+            steps = alpha.over or self.steps
+            return Strategy(name, AlphaRamp(first=alpha.first, last=alpha.last, steps=steps))
+        return Strategy(name, alpha)
 
 
 def shipped_config(name: str) -> Path:

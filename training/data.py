@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retrieval.errors import BadInput
 from retrieval.text import comparable
 from retrieval.types import ParallelItem
+from training.negatives import GivenNegatives
 
 # Items that share a text of this length in one language are taken for copies in all languages. A
 # shorter one ("Yes.") is no sign of that: with no limit, 25,000 of 664,000 items chain into one
@@ -29,7 +30,7 @@ class ParallelTable:
     translation_N: plain translation units, whose query and passage texts are the same.
     component_N: items with one number are copies or share a passage: never each other's negatives.
     keys_T: equal for texts that compare equal (NFC, case, white space).
-    given_negatives: items that came with negatives; training uses those of the batch alone.
+    negatives: texts that came with the items as answers to be told from the right one.
     """
 
     ids: tuple[str, ...]
@@ -42,7 +43,7 @@ class ParallelTable:
     component_N: NDArray[np.int64]
     texts: pa.ChunkedArray
     keys_T: NDArray[np.int64]
-    given_negatives: int = 0
+    negatives: GivenNegatives
 
     def __len__(self) -> int:
         """Number of items."""
@@ -91,7 +92,7 @@ class _Builder:
         self._total = 0
         self._keys: list[int] = []
         self._copies = _Components()
-        self._given_negatives = 0
+        self._negatives: list[tuple[int, int, int]] = []
 
     def add(self, item: ParallelItem) -> None:
         sides = [self._kept(side) for side in (item.query, item.passage)]
@@ -104,22 +105,28 @@ class _Builder:
         self._source.append(self._sources.setdefault(item.source, len(self._sources)))
         self._translation.append(item.is_translation)
         self._copies.add()
-        self._given_negatives += bool(item.negatives)
         if item.group:
-            self._copies.join(number, _key("group", f"{item.source}\0{item.group}"))
+            self._copies.join(number, text_key("group", f"{item.source}\0{item.group}"))
         for side, cells in zip(sides, self._cells, strict=False):
             for lang, text in side.items():
-                column = self._columns.setdefault(lang, len(self._columns))
-                cells.append((number, column, self._store(number, lang, text)))
+                row = self._store(lang, text)
+                if len(text) >= COPY_MIN_CHARACTERS:
+                    self._copies.join(number, self._keys[row])
+                cells.append((number, self._column(lang), row))
+        for lang, texts in item.negatives.items():
+            if self._only is None or lang in self._only:
+                cells_of_item = ((number, self._column(lang), self._store(lang, t)) for t in texts)
+                self._negatives.extend(cells_of_item)
+
+    def _column(self, lang: str) -> int:
+        return self._columns.setdefault(lang, len(self._columns))
 
     def _kept(self, texts: Mapping[str, str]) -> dict[str, str]:
         return {k: v for k, v in texts.items() if self._only is None or k in self._only}
 
-    def _store(self, number: int, lang: str, text: str) -> int:
-        key = _key(lang, comparable(text))
-        self._keys.append(key)
-        if len(text) >= COPY_MIN_CHARACTERS:
-            self._copies.join(number, key)
+    def _store(self, lang: str, text: str) -> int:
+        """The row of a new text."""
+        self._keys.append(text_key(lang, comparable(text)))
         self._texts.append(text)
         if len(self._texts) == 65_536:
             self._flush()
@@ -156,7 +163,18 @@ class _Builder:
             component_N=self._copies.labels(),
             texts=pa.chunked_array(self._chunks),
             keys_T=np.array(self._keys, dtype=np.int64),
-            given_negatives=self._given_negatives,
+            negatives=self._given(rank),
+        )
+
+    def _given(self, rank: NDArray[np.int64]) -> GivenNegatives:
+        """The negatives, in the order of their cells, with the item each text belongs to."""
+        cells = np.array(self._negatives, dtype=np.int64).reshape(-1, 3)
+        labels = self._copies.labels()
+        items = [self._copies.first(self._keys[row]) for row in cells[:, 2]]
+        return GivenNegatives.of(
+            cells=cells[:, 0] * len(rank) + rank[cells[:, 1]],
+            rows=cells[:, 2],
+            components=np.array([-1 if i is None else labels[i] for i in items], dtype=np.int64),
         )
 
     def _matrix(
@@ -183,6 +201,10 @@ class _Components:
         a, b = self._root(item), self._root(self._first.setdefault(key, item))
         self._parent[max(a, b)] = min(a, b)
 
+    def first(self, key: int) -> int | None:
+        """The first item joined to `key`, if any."""
+        return self._first.get(key)
+
     def labels(self) -> NDArray[np.int64]:
         return np.array([self._root(i) for i in range(len(self._parent))], dtype=np.int64)
 
@@ -193,7 +215,7 @@ class _Components:
         return item
 
 
-def _key(kind: str, text: str) -> int:
-    """A 63-bit number for `text`, the same in every process."""
+def text_key(kind: str, text: str) -> int:
+    """A 63-bit number for `text`, the same in every process; `kind` is its language, say."""
     digest = hashlib.blake2b(f"{kind}\0{text}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

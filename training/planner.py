@@ -7,8 +7,8 @@ planned the ones before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -30,6 +30,9 @@ _NEEDS = {
     Mode.MULTILINGUAL: "question and passage",
 }
 
+# Modes whose batches hold one language: what sources of monolingual items can serve.
+_ONE_LANGUAGE = frozenset({Mode.MONOLINGUAL, Mode.ENGLISH})
+
 # Rounds of cheap drawing with rejection before the exact, slower one.
 _QUICK_ROUNDS = 3
 
@@ -41,6 +44,8 @@ class BatchPlan:
     """One global batch of B triplets: distinct items, with the languages of question and passage.
 
     sources: numbers of the datasets the batch may hold; one unless sources are mixed.
+    negatives_BK: given negatives, in the passage's language, so that language does not give them
+    away: numbers into the table's `negatives`, -1 where there are too few.
     """
 
     step: int
@@ -49,6 +54,7 @@ class BatchPlan:
     items_B: NDArray[np.int64]
     query_langs_B: NDArray[np.int64]
     passage_langs_B: NDArray[np.int64]
+    negatives_BK: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,9 @@ class BatchPlanner:
     batch_size: triplets of a global step, over all ranks.
     tau: a dataset is drawn in proportion to size**tau.
     mix_sources: draw the dataset for every triplet instead of for every batch.
+    weights, caps: by source name; a dataset is drawn in proportion to weight * min(size, cap)**tau.
+    negatives: given negatives a triplet.
+    Sources of monolingual items alone join monolingual batches alone.
     Raises BadConfig at construction when some mode of the strategy cannot fill one batch.
     """
 
@@ -87,8 +96,12 @@ class BatchPlanner:
     seed: int
     tau: float = 1.0
     mix_sources: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
+    caps: Mapping[str, int] = field(default_factory=dict)
+    negatives: int = 0
 
     def __post_init__(self) -> None:
+        self._check_sources()
         for mode in self.strategy.modes:
             if not self._choices(mode):
                 raise BadConfig(self._why_empty(mode), fix=_REMEDY)
@@ -96,7 +109,7 @@ class BatchPlanner:
     def plan(self, step: int) -> BatchPlan:
         """The batch of `step`, whatever was planned before."""
         rng = np.random.Generator(np.random.Philox(key=np.array([self.seed, step], np.uint64)))
-        mode = self.strategy.draw_mode(rng)
+        mode = self.strategy.draw_mode(rng, step)
         choices = self._choices(mode)
         # The language comes first and the dataset second: the other way round, the languages
         # that only small datasets have would hardly ever be drawn.
@@ -109,6 +122,7 @@ class BatchPlanner:
             items_B=triplets_B3[:, 0],
             query_langs_B=triplets_B3[:, 1],
             passage_langs_B=triplets_B3[:, 2],
+            negatives_BK=self._draw_negatives(rng, triplets_B3),
         )
 
     @property
@@ -128,10 +142,7 @@ class BatchPlanner:
         return {mode: self._fillable(mode) for mode in self.strategy.modes}
 
     def _fillable(self, mode: Mode) -> list[list[_Pool]]:
-        choices = [
-            [pool for s in range(len(self.table.sources)) if (pool := self._pool(s, allowed_LL))]
-            for allowed_LL in self._allowed(mode)
-        ]
+        choices = [self._pools(mode, allowed_LL) for allowed_LL in self._allowed(mode)]
         if self.mix_sources:
             return [pools for pools in choices if sum(p.size for p in pools) >= self.batch_size]
         large = [[p for p in pools if p.size >= self.batch_size] for pools in choices]
@@ -149,6 +160,23 @@ class BatchPlanner:
         if mode is Mode.MIXED:
             return [same_LL]
         return [~same_LL if mode is Mode.CROSS_LINGUAL else np.ones_like(same_LL)]
+
+    def _pools(self, mode: Mode, allowed_LL: NDArray[np.bool_]) -> list[_Pool]:
+        """What each source can give to a batch of `mode`, sources that give nothing left out."""
+        return [
+            pool
+            for source in range(len(self.table.sources))
+            if mode in _ONE_LANGUAGE or not self._monolingual[source]
+            if (pool := self._pool(source, allowed_LL))
+        ]
+
+    @cached_property
+    def _monolingual(self) -> list[bool]:
+        """Per source: no item has two languages. It would put one language into a mixed batch."""
+        return [
+            not bool(((queries_NL | passages_NL).sum(axis=1) > 1).any())
+            for _, queries_NL, passages_NL, _ in self._presence
+        ]
 
     def _pool(self, source: int, allowed_LL: NDArray[np.bool_]) -> _Pool | None:
         items, queries_NL, passages_NL, pairs_NL = self._presence[source]
@@ -191,13 +219,7 @@ class BatchPlanner:
             (
                 sum(sizes) if self.mix_sources else max(sizes)
                 for allowed_LL in self._allowed(mode)
-                if (
-                    sizes := [
-                        pool.size
-                        for s in range(len(self.table.sources))
-                        if (pool := self._pool(s, allowed_LL))
-                    ]
-                )
+                if (sizes := [pool.size for pool in self._pools(mode, allowed_LL)])
             ),
             default=0,
         )
@@ -222,10 +244,16 @@ class BatchPlanner:
         ]
         return rng.permutation(np.concatenate(parts))
 
+    def _draw_negatives(
+        self, rng: np.random.Generator, triplets_B3: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        cells_B = triplets_B3[:, 0] * len(self.table.languages) + triplets_B3[:, 2]
+        return self.table.negatives.draw(rng, cells_B, self.negatives)
+
     def _share(self, rng: np.random.Generator, pools: list[_Pool]) -> list[int]:
         """How many triplets each source gives."""
         sizes_S = np.array([pool.size for pool in pools], dtype=np.int64)
-        weights_S = sizes_S.astype(np.float64) ** self.tau
+        weights_S = self._weights(pools)
         if not self.mix_sources:
             chosen = int(rng.choice(len(pools), p=weights_S / weights_S.sum()))
             return [self.batch_size if s == chosen else 0 for s in range(len(pools))]
@@ -235,6 +263,25 @@ class BatchPlanner:
             share_S += rng.multinomial(missing, open_S / open_S.sum())
             share_S = np.minimum(share_S, sizes_S)
         return [int(n) for n in share_S]
+
+    def _weights(self, pools: list[_Pool]) -> NDArray[np.float64]:
+        """Of each source, weight * min(size, cap) ** tau, [S]."""
+        names = [self.table.sources[pool.source] for pool in pools]
+        sizes = [
+            min(pool.size, self.caps.get(name, pool.size))
+            for name, pool in zip(names, pools, strict=True)
+        ]
+        factors = [self.weights.get(name, 1.0) for name in names]
+        weights_S: NDArray[np.float64] = np.array(factors) * np.array(sizes, float) ** self.tau
+        return weights_S
+
+    def _check_sources(self) -> None:
+        unknown = sorted({*self.weights, *self.caps} - set(self.table.sources))
+        if unknown:
+            raise BadConfig(
+                f"batches.weights or batches.caps name sources without items: {', '.join(unknown)}",
+                fix=f"The data has {', '.join(sorted(self.table.sources))}.",
+            )
 
     def _draw_from(self, rng: np.random.Generator, pool: _Pool, count: int) -> NDArray[np.int64]:
         """`count` triplets of distinct items of one source, each pair of languages as likely."""

@@ -31,7 +31,8 @@ def preview(
         "modes": dict(tally.modes.most_common()),
         "pairs": dict(tally.pairs.most_common()),
         "sources": dict(tally.sources.most_common()),
-        "given_negatives_unused": planner.table.given_negatives,
+        "items_with_negatives": planner.table.negatives.items(len(planner.table.languages)),
+        "negatives": tally.negatives,
         "never_drawn": list(planner.idle_sources),
         "first_batches": heads,
     }
@@ -54,10 +55,10 @@ def as_text(counts: dict[str, object]) -> str:
             "never drawn (fewer usable items than a batch; data of theirs is idle unless "
             f"batches.mix_sources is true): {', '.join(map(str, _names(counts['never_drawn'])))}"
         )
-    if counts["given_negatives_unused"]:
+    if counts["items_with_negatives"]:
         lines.append(
-            f"{counts['given_negatives_unused']} items come with negatives, which are not used: "
-            "a batch's own passages are the negatives"
+            f"{counts['items_with_negatives']} items come with negatives: {counts['negatives']} of "
+            "them are drawn, beside the batch's own passages (batches.negatives a triplet)"
         )
     return "\n".join(lines)
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
-from retrieval.errors import BadInput
+from retrieval.errors import BadInput, MachineFailure
 from training.starts import is_static
 
 _WEIGHTS = "model.safetensors"
@@ -59,20 +60,32 @@ def publish_encoder(
 
     describe: writes the files that come with the encoder (card, description) into the folder.
     overwrite: another encoder may be in `out`; it is moved aside first and removed last.
-    Raises BadInput where something else appeared in `out` meanwhile.
+    Raises BadInput where something else appeared in `out` meanwhile, MachineFailure or OSError
+    where it cannot be written.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        model.save_pretrained(str(staging), create_model_card=False)
-        if is_static(model):
-            halve_static(staging)
+        _write(model, staging)
         describe(staging)
         staging.chmod(0o755)
         check_free(out, overwrite=overwrite)
         _swap(staging, out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write(model: SentenceTransformer, folder: Path) -> None:
+    try:
+        model.save_pretrained(str(folder), create_model_card=False)
+        if is_static(model):
+            halve_static(folder)
+    except SafetensorError as error:
+        raise MachineFailure(
+            f"cannot write the encoder ({error})",
+            path=folder,
+            fix="Make room. If OUT.checkpoints is there, --resume goes on from it.",
+        ) from error
 
 
 def _swap(staging: Path, out: Path) -> None:

@@ -12,7 +12,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from tokenizers import Tokenizer
 
 from retrieval.encoder import COMPACT, PASSAGE_PROMPT, QUERY_PROMPT, Encoder
-from retrieval.errors import BadEncoder, BadInput, MalformedFile
+from retrieval.errors import BadConfig, BadEncoder, BadInput, MalformedFile
 from training.collator import Features, live_features, tokenize_table
 from training.compact import build_encoder, subword_weights, train_tokenizer
 from training.config import CompactStart, EncoderStart, TransformerStart
@@ -34,7 +34,7 @@ def start_encoder(
     if isinstance(start, TransformerStart):
         model = _start_transformer(start, seed=seed)
     else:
-        model = Encoder.load(start.path or COMPACT).model
+        model = _start_encoder(start)
     return model, _features(model, table, progress)
 
 
@@ -73,6 +73,30 @@ def _read_tokenizer(path: str) -> Tokenizer:
         raise MalformedFile(f"not a tokenizer.json ({error})", path=path) from error
 
 
+def _start_encoder(start: EncoderStart) -> SentenceTransformer:
+    model = Encoder.load(start.path or COMPACT, device=_device()).model
+    prompts = {QUERY_PROMPT: start.query_prompt, PASSAGE_PROMPT: start.passage_prompt}
+    model.prompts |= {name: prompt for name, prompt in prompts.items() if prompt is not None}
+    if start.max_tokens is not None:
+        _check_length(model[0], start.max_tokens)
+        model.max_seq_length = start.max_tokens
+    return model
+
+
+def _check_length(transformer: Transformer, asked: int) -> None:
+    """Refuse more tokens than there are positions for. Raises BadConfig."""
+    config = getattr(transformer, "config", None)
+    positions = getattr(config, "max_position_embeddings", asked)
+    if "roberta" in getattr(config, "model_type", ""):
+        positions -= config.pad_token_id + 1  # RoBERTa counts from behind the padding's number
+    if asked > positions:
+        raise BadConfig(f"start.max_tokens is {asked}, the checkpoint reads at most {positions}")
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def _start_transformer(start: TransformerStart, *, seed: int) -> SentenceTransformer:
     torch.manual_seed(seed)
     try:
@@ -82,11 +106,12 @@ def _start_transformer(start: TransformerStart, *, seed: int) -> SentenceTransfo
             f"cannot load the checkpoint {start.checkpoint!r} ({error})",
             fix="Give a Hugging Face model folder or hub name.",
         ) from error
+    _check_length(transformer, start.max_tokens)
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode=start.pooling)
     return SentenceTransformer(
         modules=[transformer, pooling, Normalize()],
         prompts={QUERY_PROMPT: start.query_prompt, PASSAGE_PROMPT: start.passage_prompt},
-        device="cpu" if not torch.cuda.is_available() else "cuda",
+        device=_device(),
     )
 
 

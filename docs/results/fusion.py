@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.balance import Balance
-from retrieval.benchmark import protocol_figures
+from retrieval.benchmark.xquad_r import protocol_figures
 from retrieval.encoder import COMPACT, Encoder
 from retrieval.evaluation import rank_query_set
 from retrieval.formats.lareqa import read_lareqa

@@ -15,8 +15,9 @@ from training.checkpoints import Checkpoints
 from training.collator import Features
 from training.config import parse_config
 from training.data import ParallelTable, build_table
-from training.run import fit, make_planner
-from training.sampler import PlannedBatches, encode_triplets
+from training.fitting import fit
+from training.run import make_planner
+from training.sampler import PlannedBatches, batch_rows
 from training.starts import start_encoder
 
 pytestmark = pytest.mark.benchmark
@@ -45,8 +46,7 @@ def bare_loop(table: ParallelTable, features: Features, model: torch.nn.Module) 
 
     planner, collator = make_planner(CONFIG, table), TripletCollator(table, features)
     batches = [
-        collator(encode_triplets(planner.plan(step), len(table.languages)).tolist())
-        for step in range(STEPS)
+        collator(batch_rows(planner.plan(step), len(table.languages))) for step in range(STEPS)
     ]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     target = torch.arange(1024)

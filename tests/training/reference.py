@@ -21,12 +21,19 @@ def plan(
     step: int,
     tau: float,
     mix: bool,
+    weights: dict[str, float] | None = None,
+    caps: dict[str, int] | None = None,
+    last_alpha: float | None = None,
+    steps: int = 1,
 ) -> tuple[str, list[Triplet]]:
     """(mode, triplets of item number, question language, passage language) of one batch."""
     rng = np.random.Generator(np.random.Philox(key=np.array([seed, step], np.uint64)))
     mode = strategy
     coin = rng.random()
     if strategy == "hybrid":
+        if last_alpha is not None:
+            done = min(step, steps - 1) / (steps - 1)
+            alpha = alpha * (1 - done) + last_alpha * done
         mode = "monolingual" if coin < alpha else "cross-lingual"
     languages = sorted({lang for item in items for lang in (*item.query, *item.passage)})
     sources = list(dict.fromkeys(item.source for item in items))
@@ -34,6 +41,10 @@ def plan(
     for allowed in _choices(mode, languages):
         pools = []
         for source in sources:
+            of_source = [item for item in items if item.source == source]
+            alone = all(len({*item.query, *item.passage}) == 1 for item in of_source)
+            if alone and mode not in ("monolingual", "english"):
+                continue
             pairs = {
                 pair: [
                     n for n, item in enumerate(items) if item.source == source and _has(item, *pair)
@@ -43,13 +54,18 @@ def plan(
             pairs = {pair: found for pair, found in pairs.items() if found}
             total = len({n for found in pairs.values() for n in found})
             if pairs and (mix or total >= size):
-                pools.append((pairs, total))
-        if sum(total for _, total in pools) >= size:
+                pools.append((pairs, total, source))
+        if sum(total for _, total, _ in pools) >= size:
             choices.append(pools)
     pools = choices[int(rng.integers(len(choices)))]
     triplets: list[Triplet] = []
-    for (pairs, _), count in zip(
-        pools, _shares(rng, [n for _, n in pools], size, tau, mix), strict=True
+    draw_weights = [
+        (weights or {}).get(source, 1.0) * float(min(n, (caps or {}).get(source, n))) ** tau
+        for _, n, source in pools
+    ]
+    sizes = [n for _, n, _ in pools]
+    for (pairs, _, _), count in zip(
+        pools, _shares(rng, sizes, draw_weights, size, mix), strict=True
     ):
         triplets += _draw(rng, pairs, count)
     return mode, [triplets[i] for i in rng.permutation(len(triplets))]
@@ -75,9 +91,9 @@ def _has(item: ParallelItem, query_lang: str, passage_lang: str) -> bool:
 
 
 def _shares(
-    rng: np.random.Generator, sizes: list[int], size: int, tau: float, mix: bool
+    rng: np.random.Generator, sizes: list[int], draw_weights: list[float], size: int, mix: bool
 ) -> list[int]:
-    weights = np.array([float(n) ** tau for n in sizes])
+    weights = np.array(draw_weights)
     if not mix:
         chosen = int(rng.choice(len(sizes), p=weights / weights.sum()))
         return [size if n == chosen else 0 for n in range(len(sizes))]

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tests.training.test_planner import items_of, planner_of
 from training.collator import TokenTable, TripletCollator, tokenize_table
-from training.sampler import encode_triplets
+from training.sampler import batch_rows
 
 
 def ids_of(text: str) -> list[int]:
@@ -34,7 +34,7 @@ def test_a_batch_holds_the_planned_texts_and_labels() -> None:
     planner = planner_of(items, "multilingual")
     table, plan = planner.table, planner.plan(0)
     collator = TripletCollator(table, tokenize_table(table, tokenize).features)
-    batch = collator(encode_triplets(plan, len(table.languages)).tolist())
+    batch = collator(batch_rows(plan, len(table.languages)))
     for side, langs_B in (("query", plan.query_langs_B), ("passage", plan.passage_langs_B)):
         ends = [*batch[f"{side}_offsets"].tolist()[1:], len(batch[f"{side}_input_ids"])]
         for row, begin, end in zip(range(8), batch[f"{side}_offsets"].tolist(), ends, strict=True):
@@ -42,9 +42,9 @@ def test_a_batch_holds_the_planned_texts_and_labels() -> None:
             texts = item.query if side == "query" else item.passage
             got = batch[f"{side}_input_ids"][begin:end].tolist()
             assert got == ids_of(texts[table.languages[langs_B[row]]])
-    assert batch["label"].shape == (8, 3)
-    assert batch["label"].dtype == torch.int64
-    assert batch["label"][:, 0].tolist() == table.component_N[plan.items_B].tolist()
+    assert batch["label"]["keys"].shape == (8, 3)
+    assert batch["label"]["keys"].dtype == torch.int64
+    assert batch["label"]["keys"][:, 0].tolist() == table.component_N[plan.items_B].tolist()
 
 
 def test_texts_tokenised_without_a_prompt_refuse_one() -> None:

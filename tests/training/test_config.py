@@ -8,7 +8,7 @@ import pytest
 
 import training
 from retrieval.errors import BadConfig, BadInput
-from training.config import CompactStart, load_config
+from training.config import CompactStart, load_config, parse_config
 
 MINIMAL = "steps: 10\nstart: {kind: compact}\ndata: {files: [a.jsonl]}\n"
 SHIPPED = sorted((Path(training.__file__).parent / "configs").glob("*.yaml"))
@@ -26,7 +26,7 @@ def test_every_shipped_configuration_is_valid(path: Path) -> None:
 
 def test_defaults_are_the_papers(tmp_path: Path) -> None:
     config = load_config(write(tmp_path / "c.yaml", MINIMAL))
-    assert str(config.batches.to_strategy()) == "hybrid(0.5)"
+    assert str(config.strategy) == "hybrid(0.5)"
     assert (config.batches.size, config.batches.tau) == (100, 1.0)
     assert (config.optimizer.learning_rate, config.optimizer.weight_decay) == (3e-5, 1e-2)
     assert config.loss.temperature == 0.05
@@ -69,6 +69,8 @@ def test_environment_variables_are_filled_in(
         (MINIMAL + "seed: 99999999999\n", "seed: .*less than 4294967296"),
         (MINIMAL + "loop: &a [*a]\n", "an alias holds itself"),
         (MINIMAL + "batches: {alpha: 2}\n", "batches.alpha"),
+        (MINIMAL + "batches: {alpha: {from: 2, to: 0}}\n", "batches.alpha"),
+        (MINIMAL + "batches: {weights: {qa: 0}}\n", "batches.weights.qa"),
         (MINIMAL.replace("files: [a.jsonl]", "tau: 1"), "data.files: Field required"),
     ],
 )
@@ -88,3 +90,13 @@ def test_a_broken_override_is_refused(tmp_path: Path, override: str) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot read"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_an_alpha_may_be_scheduled_and_is_written_as_it_was_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.yaml", MINIMAL + "batches: {alpha: {from: 1, to: 0.2}}\n")
+    config = load_config(path)
+    assert str(config.strategy) == "hybrid(1 to 0.2 in 10 steps)"
+    assert config.strategy.alpha_at(9) == 0.2
+    assert parse_config(config.model_dump(mode="json")) == config
+    shorter = load_config(path, ["batches.alpha.over=5"])
+    assert shorter.strategy.alpha_at(4) == 0.2

@@ -17,7 +17,7 @@ from retrieval.types import ParallelItem
 from tests.training import reference
 from training.data import ParallelTable, build_table
 from training.planner import BatchPlan, BatchPlanner
-from training.strategies import Strategy, StrategyName
+from training.strategies import AlphaRamp, Strategy, StrategyName
 
 LANGUAGES = ("ar", "de", "en", "th")
 
@@ -82,6 +82,109 @@ def test_every_plan_is_the_slow_reference_plan(
         items, strategy=name, alpha=0.5, size=size, seed=seed, step=step, tau=tau, mix=mix
     )
     assert (plan.mode.value, triplets(plan, planner.table)) == (mode, expected)
+
+
+@pytest.mark.parametrize("name", [s.value for s in StrategyName])
+@pytest.mark.parametrize("mix", [False, True])
+def test_weights_caps_schedules_and_monolingual_sources_plan_as_the_slow_reference(
+    name: str, mix: bool
+) -> None:
+    items = [*items_of(3, {"qa": 200, "qb": 60, "t1": 50}), *monolingual_items({"th": 40})]
+    weights, caps = {"qb": 3.0, "mono": 0.5}, {"qa": 90}
+    table = build_table(items)
+    planner = BatchPlanner(
+        table=table,
+        strategy=Strategy(StrategyName(name), AlphaRamp(first=0.9, last=0.2, steps=50)),
+        batch_size=12,
+        seed=4,
+        tau=0.7,
+        mix_sources=mix,
+        weights=weights,
+        caps=caps,
+    )
+    for step in (0, 7, 30, 49, 60):
+        mode, expected = reference.plan(
+            items,
+            strategy=name,
+            alpha=0.9,
+            last_alpha=0.2,
+            steps=50,
+            size=12,
+            seed=4,
+            step=step,
+            tau=0.7,
+            mix=mix,
+            weights=weights,
+            caps=caps,
+        )
+        plan = planner.plan(step)
+        assert (plan.mode.value, triplets(plan, table)) == (mode, expected)
+
+
+def monolingual_items(sizes: dict[str, int]) -> list[ParallelItem]:
+    """Questions with passages in one language each, all of the source `mono`."""
+    return [
+        ParallelItem(
+            id=f"mono:{lang}:{n}",
+            source="mono",
+            query={lang: f"mono {n} {lang}?"},
+            passage={lang: f"mono {n} {lang}"},
+        )
+        for lang, size in sizes.items()
+        for n in range(size)
+    ]
+
+
+def test_sources_of_one_language_an_item_join_monolingual_batches_alone() -> None:
+    items = [*items_of(1, {"qa": 100}), *monolingual_items({"th": 60, "de": 60})]
+    for name in StrategyName:
+        planner = planner_of(items, name.value, mix_sources=name is StrategyName.MIXED)
+        drawn = {
+            (planner.plan(step).mode.value, planner.table.sources[planner.table.source_N[item]])
+            for step in range(120)
+            for item in planner.plan(step).items_B
+        }
+        alone = {mode for mode, source in drawn if source == "mono"}
+        expected = {"monolingual"} & {mode.value for mode in planner.strategy.modes}
+        assert alone == expected
+        assert planner.idle_sources == (() if expected else ("mono",))
+
+
+def test_only_sources_of_one_language_are_refused_under_cross_lingual() -> None:
+    with pytest.raises(BadConfig, match="no cross-lingual batch can be filled: no item has"):
+        planner_of(monolingual_items({"th": 60, "de": 60}), "cross-lingual")
+
+
+def test_weights_and_caps_change_how_often_a_source_is_drawn() -> None:
+    items = items_of(4, {"big": 900, "small": 100})
+    for settings_, expected in (
+        ({"weights": {"small": 9.0}}, 0.5),
+        ({"caps": {"big": 100}}, 0.5),
+        ({"weights": {"small": 3.0}, "caps": {"big": 300}}, 0.5),
+    ):
+        planner = planner_of(items, "cross-lingual", **settings_)
+        drawn = Counter(planner.plan(step).sources[0] for step in range(2000))
+        assert drawn[0] / 2000 == pytest.approx(expected, abs=0.056)
+
+
+def test_a_weight_of_a_source_nobody_has_is_refused() -> None:
+    for settings_ in ({"weights": {"qx": 2.0}}, {"caps": {"qx": 2}}):
+        with pytest.raises(BadConfig, match=r"sources without items: qx.*The data has qa"):
+            planner_of(items_of(1, {"qa": 60}), "hybrid", **settings_)
+
+
+def test_a_scheduled_alpha_moves_the_share_of_monolingual_batches() -> None:
+    strategy = Strategy(StrategyName.HYBRID, AlphaRamp(first=1.0, last=0.0, steps=1000))
+    planner = BatchPlanner(
+        table=build_table(items_of(1, {"qa": 200})), strategy=strategy, batch_size=4, seed=3
+    )
+    modes = [planner.plan(step).mode.value == "monolingual" for step in range(1000)]
+    assert modes[0]
+    assert not modes[-1]
+    # 250 coins of mean .875, .625, .375, .125: five standard deviations are at most .16.
+    for quarter, expected in enumerate((0.875, 0.625, 0.375, 0.125)):
+        share = np.mean(modes[250 * quarter : 250 * (quarter + 1)])
+        assert share == pytest.approx(expected, abs=0.16)
 
 
 @pytest.mark.parametrize("name", [s.value for s in StrategyName])

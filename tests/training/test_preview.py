@@ -20,11 +20,16 @@ def test_counts_are_those_of_the_plans() -> None:
     assert counts["never_drawn"] == ["tiny"]
 
 
-def test_negatives_that_came_with_the_data_and_are_not_used_are_told() -> None:
+def test_negatives_that_came_with_the_data_and_how_many_are_drawn_are_told() -> None:
     items = [replace(item, negatives={"de": ("no",)}) for item in items_of(1, {"qa": 80})]
-    counts = preview(planner_of(items, "hybrid"), steps=2)
-    assert counts["given_negatives_unused"] == 80
-    assert "80 items come with negatives, which are not used" in as_text(counts)
+    planner = planner_of(items, "hybrid", negatives=1)
+    counts = preview(planner, steps=20)
+    german = sum(
+        p == "de" for step in range(20) for _, _, p in triplets(planner.plan(step), planner.table)
+    )
+    assert counts["items_with_negatives"] == 80
+    assert counts["negatives"] == german > 0
+    assert f"80 items come with negatives: {german} of them are drawn" in as_text(counts)
 
 
 def test_a_person_can_read_it() -> None:
