@@ -11,7 +11,6 @@ import typer
 
 from app.evaluations import parse_measures
 from app.outcome import Outcome, Wanted, check_gates, conclude, provenance
-from retrieval.balance import Balance
 from retrieval.benchmark.domain_report import compare_strategies, strategy_figures
 from retrieval.benchmark.domain_saved import SavedDomainShift, read_domain_shift
 from retrieval.benchmark.domain_shift import (
@@ -31,7 +30,8 @@ from retrieval.evaluation.comparison import compare_per_query
 from retrieval.evaluation.gate import GateRule
 from retrieval.evaluation.worst import worst_queries
 from retrieval.formats.runs import write_run
-from retrieval.pool import Mode
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 
 _WORST_BY = "MRR@10"
 

@@ -21,9 +21,9 @@ from app.commands.two_words import TwoWords
 from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
 from indexer.cli import app as index_commands
 from retrieval import errors
-from retrieval.balance import Balance
 from retrieval.formats.files import write_json
-from retrieval.pool import Mode
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 
 app = typer.Typer(
     name="synglot",

@@ -11,15 +11,15 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.errors import TooLarge
-from retrieval.balance import Balance
 from retrieval.errors import BadInput
 from retrieval.evaluation import Evaluation, evaluate
 from retrieval.evaluation.index_loss import searcher_loss
 from retrieval.formats.packing import BROKEN_COMPRESSION, open_binary
 from retrieval.formats.query_sets import Layout, read_query_set
 from retrieval.metrics.measure import DEFAULT_MEASURES, Measure
-from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 from retrieval.types import QuerySet
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from retrieval.balance import Balance
-from retrieval.grouping import GroupBy
-from retrieval.pool import Mode
+from retrieval.search.balance import Balance
+from retrieval.search.grouping import GroupBy
+from retrieval.search.pool import Mode
 
 Text = Annotated[str, Field(min_length=1)]
 

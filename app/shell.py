@@ -10,12 +10,12 @@ from typing import Any
 
 from app import schemas
 from app.routes.search import to_hit
-from retrieval.balance import Balance
 from retrieval.encoder import Encoder
-from retrieval.filters import filter_object, parse_filter
-from retrieval.grouping import GroupBy
-from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
+from retrieval.search.balance import Balance
+from retrieval.search.filters import filter_object, parse_filter
+from retrieval.search.grouping import GroupBy
+from retrieval.search.pool import Mode
 from retrieval.store import Store
 
 _WIDTH = 100

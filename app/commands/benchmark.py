@@ -19,8 +19,8 @@ from app.commands.options import (
     Seed,
 )
 from indexer.cli import Json
-from retrieval.balance import Balance
-from retrieval.pool import Mode
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 
 commands = typer.Typer(help="Published protocols on public data.", no_args_is_help=True)
 

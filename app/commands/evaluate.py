@@ -24,8 +24,8 @@ from app.commands.options import (
     codes,
 )
 from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
-from retrieval.balance import Balance
-from retrieval.pool import Mode
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 
 
 def evaluate(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from retrieval.balance import Balance
-from retrieval.pool import Mode
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 
 EncoderOption = Annotated[
     str | None, typer.Option(metavar="PATH", help="Encoder folder or hub name.")

@@ -10,11 +10,11 @@ from app import schemas
 from app.errors import TooLarge
 from app.settings import Settings
 from app.state import Service, ServiceDep
-from retrieval.balance import Balance
-from retrieval.filters import filter_object, parse_filter
-from retrieval.grouping import GroupBy
-from retrieval.pool import Mode
 from retrieval.search import SearchOptions
+from retrieval.search.balance import Balance
+from retrieval.search.filters import filter_object, parse_filter
+from retrieval.search.grouping import GroupBy
+from retrieval.search.pool import Mode
 from retrieval.types import Hit
 
 router = APIRouter(tags=["search"])

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from retrieval.filters import narrowed, parse_filter
+from retrieval.search.filters import narrowed, parse_filter
 from retrieval.store.fields import Fields
 from retrieval.store.passages import Passages, PassageWriter
 from retrieval.types import Passage

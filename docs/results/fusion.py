@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from retrieval.balance import Balance
 from retrieval.benchmark.xquad_r import protocol_figures
 from retrieval.encoder import COMPACT, Encoder
 from retrieval.evaluation import rank_query_set
 from retrieval.formats.lareqa import read_lareqa
-from retrieval.pool import EncodedQueries, Mode, Pool
-from retrieval.scoring import PoolRanker, PoolScorer
+from retrieval.search.balance import Balance
+from retrieval.search.pool import EncodedQueries, Mode, Pool
+from retrieval.search.scoring import PoolRanker, PoolScorer
 from retrieval.types import UNDECLARED, QuerySet
 
 HEADS = ("mode", "balance", "Mo. mAP", "Cr. mAP", "Mul. mAP", "Mul. R@10", "rank distance", "own")

@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.balance import Balance
 from retrieval.errors import BadInput
 from retrieval.evaluation import VectorRanker
-from retrieval.pool import EncodedQueries, Mode, Pool
-from retrieval.scoring import PoolRanker, PoolScorer
+from retrieval.search.balance import Balance
+from retrieval.search.pool import EncodedQueries, Mode, Pool
+from retrieval.search.scoring import PoolRanker, PoolScorer
 from retrieval.types import ParallelItem, Passage, Query, QuerySet
 
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.balance import Balance
 from retrieval.benchmark.pools import PassagePool, TokenizingEncoder
 from retrieval.encoder import shown_path
 from retrieval.evaluation import Evaluation, VectorRanker, evaluate
 from retrieval.formats.lareqa import is_xquad_r, read_lareqa
 from retrieval.metrics.measure import Measure
 from retrieval.metrics.ranked import RankedSet
-from retrieval.pool import Mode
-from retrieval.scoring import PoolRanker
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
+from retrieval.search.scoring import PoolRanker
 from retrieval.types import Passage, QuerySet
 
 PROTOCOL = "xquad-r"

@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from retrieval.filters import parse_filter
 from retrieval.formats import documents, tables
+from retrieval.search.filters import parse_filter
 
 PAGE = Path(__file__).parents[2] / "docs" / "corpora.md"
 

@@ -13,10 +13,10 @@ import pytest
 from app.server import running
 from app.settings import Settings
 from indexer.build import build_corpus
-from retrieval.balance import Balance
 from retrieval.encoder import Encoder
-from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 from retrieval.store import Store
 from retrieval.types import Passage
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from retrieval.balance import Balance
 from retrieval.benchmark import VectorRanker, benchmark_xquad_r
 from retrieval.evaluation import rank_query_set, rankings
 from retrieval.formats.lareqa import read_lareqa
 from retrieval.metrics.measure import Measure
-from retrieval.pool import Mode
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 from retrieval.types import QuerySet
 from tests.retrieval.metrics.oracle import mid_rank, total_order, trec_eval
 

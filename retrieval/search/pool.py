@@ -11,11 +11,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.balance import Balance
 from retrieval.calibration import Calibration
 from retrieval.errors import BadInput
-from retrieval.fusion import own_languages
 from retrieval.lexical import LexicalIndex
+from retrieval.search.balance import Balance
+from retrieval.search.fusion import own_languages
 from retrieval.store import Version
 from retrieval.store.evidence import EvidenceWriter, read_calibrations, read_lexical
 from retrieval.types import UNDECLARED

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from retrieval.ordering import as_scores, first_columns
+from retrieval.search.ordering import as_scores, first_columns
 
 # Neighbours in float64 that are one number in float32, and both signs around zero.
 VALUES = hnp.arrays(

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.build import build_corpus
-from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput
-from retrieval.filters import parse_filter
-from retrieval.grouping import GroupBy
-from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
+from retrieval.search.balance import Balance
+from retrieval.search.filters import parse_filter
+from retrieval.search.grouping import GroupBy
+from retrieval.search.pool import Mode
 from retrieval.store import Store
 from retrieval.types import Hit, Passage
 from retrieval.vectors import IndexKind, IndexOptions

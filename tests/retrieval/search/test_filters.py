@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import BadInput
-from retrieval.filters import filter_object, narrowed, parse_filter
+from retrieval.search.filters import filter_object, narrowed, parse_filter
 from retrieval.store.fields import Fields
 from retrieval.vectors import RowFilter
 from tests.retrieval.store.test_fields import stored

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput, EncoderMismatch
-from retrieval.filters import Filter, narrowed
-from retrieval.finding import PoolFinder
-from retrieval.grouping import Find, GroupBy, best_of_groups
 from retrieval.languages import parse_language
-from retrieval.pool import EncodedQueries, Mode, Pool
-from retrieval.scoring import PoolScorer
+from retrieval.search.balance import Balance
+from retrieval.search.filters import Filter, narrowed
+from retrieval.search.finding import PoolFinder
+from retrieval.search.grouping import Find, GroupBy, best_of_groups
+from retrieval.search.pool import EncodedQueries, Mode, Pool
+from retrieval.search.scoring import PoolScorer
 from retrieval.store import Version
 from retrieval.types import UNDECLARED, Hit, Query, Scored
 from retrieval.vectors import Ranking, RowFilter, unit_rows

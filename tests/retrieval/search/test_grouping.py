@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.grouping import best_of_groups
+from retrieval.search.grouping import best_of_groups
 from retrieval.vectors import Ranking
 
 

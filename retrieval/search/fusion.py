@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.languages import same_written
-from retrieval.ordering import as_scores
+from retrieval.search.ordering import as_scores
 from retrieval.types import UNDECLARED
 
 DEPTH = 100

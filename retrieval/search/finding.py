@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.balance import Balance, balanced_order, shares_of
-from retrieval.fusion import DEPTH, fuse, lexical_scale
 from retrieval.metrics.ranking import precedence
-from retrieval.ordering import first_columns
-from retrieval.pool import EncodedQueries, Mode, Pool
+from retrieval.search.balance import Balance, balanced_order, shares_of
+from retrieval.search.fusion import DEPTH, fuse, lexical_scale
+from retrieval.search.ordering import first_columns
+from retrieval.search.pool import EncodedQueries, Mode, Pool
 from retrieval.vectors import Ranking, RowFilter, VectorIndex, exact_scores
 
 

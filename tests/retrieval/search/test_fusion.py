@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.fusion import fuse, lexical_scale, own_languages
+from retrieval.search.fusion import fuse, lexical_scale, own_languages
 
 EVIDENCE = st.lists(
     st.tuples(st.integers(-64, 64), st.sampled_from([0.0, 0.5, 2.0, 7.5])),

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from retrieval.balance import Balance, balanced_order, shares_of
-from retrieval.fusion import DEPTH, fuse, lexical_scale
 from retrieval.metrics.ranking import precedence, top_columns
-from retrieval.ordering import as_scores
-from retrieval.pool import EncodedQueries, Mode, Pool
+from retrieval.search.balance import Balance, balanced_order, shares_of
+from retrieval.search.fusion import DEPTH, fuse, lexical_scale
+from retrieval.search.ordering import as_scores
+from retrieval.search.pool import EncodedQueries, Mode, Pool
 from retrieval.types import Query
 from retrieval.vectors import BLOCK_BYTES, RowFilter, score_blocks
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.balance import Balance, balanced_order, shares_of
+from retrieval.search.balance import Balance, balanced_order, shares_of
 
 CANDIDATES = st.lists(
     st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.integers(0, 2)), min_size=1, max_size=40

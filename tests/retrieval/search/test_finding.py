@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.build import build_corpus
-from retrieval.balance import Balance
 from retrieval.encoder import Encoder
 from retrieval.errors import BadInput
 from retrieval.metrics.ranking import precedence, top_columns
-from retrieval.pool import Mode
 from retrieval.search import Searcher, SearchOptions
+from retrieval.search.balance import Balance
+from retrieval.search.pool import Mode
 from retrieval.store import Store
 from retrieval.types import UNDECLARED, Passage, Query
-from tests.retrieval.test_search import keys
+from tests.retrieval.search.test_searcher import keys
 
 WORDS = {
     lang: text.split()
@@ -111,8 +111,8 @@ def test_served_first_hits_are_the_first_of_the_evaluated_ranking(
     depth: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("retrieval.finding.DEPTH", depth)
-    monkeypatch.setattr("retrieval.scoring.DEPTH", depth)
+    monkeypatch.setattr("retrieval.search.finding.DEPTH", depth)
+    monkeypatch.setattr("retrieval.search.scoring.DEPTH", depth)
     options = SearchOptions(top_k=50, mode=mode, balance=balance)
     for text, lang, expected in zip(
         TEXTS, DECLARED, evaluated(searcher, options, DECLARED), strict=True
