@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -83,9 +84,9 @@ def _start_encoder(start: EncoderStart) -> SentenceTransformer:
     return model
 
 
-def _check_length(transformer: Transformer, asked: int) -> None:
+def _check_length(transformer: torch.nn.Module, asked: int) -> None:
     """Refuse more tokens than there are positions for. Raises BadConfig."""
-    config = getattr(transformer, "config", None)
+    config: Any = getattr(transformer, "config", None)
     positions = getattr(config, "max_position_embeddings", asked)
     if "roberta" in getattr(config, "model_type", ""):
         positions -= config.pad_token_id + 1  # RoBERTa counts from behind the padding's number

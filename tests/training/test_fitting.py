@@ -54,7 +54,7 @@ def test_the_papers_configurations_train_models_of_their_architecture(
         kinds.insert(2, "Dense")
     assert [type(module).__name__ for module in plain] == kinds
     assert plain[1].pooling_mode == ("mean" if name == "xlm-r" else "cls")
-    assert plain.max_seq_length <= 256
+    assert plain.max_seq_length == 64
     np.testing.assert_allclose(plain.encode_query(TEXTS), encoder.encode_queries(TEXTS), atol=1e-5)
 
 
@@ -109,9 +109,12 @@ def test_gradient_checkpointing_and_caching_change_no_weight(
 ) -> None:
     folder = no_dropout(tiny_xlm_r, tmp_path / "start")
     vectors = []
-    for number, changes in enumerate(
-        ({}, {"compute": {"gradient_checkpointing": True}}, {"loss": {"mini_batch": 3}})
-    ):
+    ways: list[dict[str, Any]] = [
+        {},
+        {"compute": {"gradient_checkpointing": True}},
+        {"loss": {"mini_batch": 3}},
+    ]
+    for number, changes in enumerate(ways):
         config = config_of(
             parallel_file, xlm_r_start(folder), optimizer={"learning_rate": 1e-3}, **changes
         )
@@ -171,9 +174,9 @@ def test_what_this_machine_or_encoder_cannot_do_is_refused(
         ({"selection": {"dev_steps": 2}}, "no such question is held out"),
         ({"start": xlm_r_start(tiny_xlm_r) | {"max_tokens": 200}}, "200, .* reads at most 128"),
     ):
+        config = config_of(parallel_file, changes.pop("start", compact_start()), **changes)
         with pytest.raises(BadConfig, match=message):
-            start = changes.pop("start", compact_start())
-            train(config_of(parallel_file, start, **changes), out)
+            train(config, out)
     lora = config_of(parallel_file, xlm_r_start(tiny_xlm_r), lora={"targets": ["q_proj"]})
     with pytest.raises(BadConfig, match=r"lora\.targets names no layer"):
         train(lora, out)
