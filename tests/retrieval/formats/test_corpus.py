@@ -210,3 +210,19 @@ def test_passages_are_read_one_at_a_time(tmp_path: Path) -> None:
     assert next(stream).id == "1"
     with pytest.raises(MalformedFile):
         next(stream)
+
+
+@pytest.mark.slow
+def test_a_million_copies_of_a_text_are_read_and_the_first_repeated_id_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "copies.jsonl"
+    with path.open("w") as stream:
+        stream.writelines(f'{{"id":"p{n}","text":"The same text."}}\n' for n in range(1_000_000))
+        stream.write('{"id":"p5","text":"The same text."}\n')
+    read = 0
+    with pytest.raises(DuplicateId, match="'p5' occurs twice") as raised:
+        for _ in read_corpus([path]):
+            read += 1
+    assert read == 1_000_000
+    assert raised.value.where == f"{path}:1000001"
