@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -220,9 +221,8 @@ def test_a_million_copies_of_a_text_are_read_and_the_first_repeated_id_is_refuse
     with path.open("w") as stream:
         stream.writelines(f'{{"id":"p{n}","text":"The same text."}}\n' for n in range(1_000_000))
         stream.write('{"id":"p5","text":"The same text."}\n')
-    read = 0
+    stream = read_corpus([path])
+    assert sum(1 for _ in islice(stream, 1_000_000)) == 1_000_000
     with pytest.raises(DuplicateId, match="'p5' occurs twice") as raised:
-        for _ in read_corpus([path]):
-            read += 1
-    assert read == 1_000_000
+        next(stream)
     assert raised.value.where == f"{path}:1000001"
