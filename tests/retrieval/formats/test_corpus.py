@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -206,7 +207,22 @@ def test_an_unknown_default_language_is_refused(tmp_path: Path) -> None:
 
 def test_passages_are_read_one_at_a_time(tmp_path: Path) -> None:
     path = write(tmp_path / "c.jsonl", '{"id":"1","text":"a"}\nbroken\n')
-    stream = read_corpus([path])
-    assert next(stream).id == "1"
+    passages = read_corpus([path])
+    assert next(passages).id == "1"
     with pytest.raises(MalformedFile):
-        next(stream)
+        next(passages)
+
+
+@pytest.mark.slow
+def test_a_million_copies_of_a_text_are_read_and_the_first_repeated_id_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "copies.jsonl"
+    with path.open("w") as stream:
+        stream.writelines(f'{{"id":"p{n}","text":"The same text."}}\n' for n in range(1_000_000))
+        stream.write('{"id":"p5","text":"The same text."}\n')
+    passages = read_corpus([path])
+    assert sum(1 for _ in islice(passages, 1_000_000)) == 1_000_000
+    with pytest.raises(DuplicateId, match="'p5' occurs twice") as raised:
+        next(passages)
+    assert raised.value.where == f"{path}:1000001"
