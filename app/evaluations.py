@@ -153,7 +153,7 @@ def measure(
         strict=strict,
         progress=progress,
     )
-    loss = searcher_loss(query_set, searcher, options, measures=measures, progress=progress)
+    loss = searcher_loss(query_set, searcher, options, measures=measures)
     search: dict[str, object] = {"mode": options.mode.value, "balance": options.balance.value}
     if options.languages:
         search["languages"] = list(options.languages)

@@ -114,7 +114,8 @@ def test_what_an_approximate_index_loses_stands_in_the_report(
     ]
     options = IndexOptions(kind="IVF32,Flat", target_recall=0.5)
     build_corpus("ivf", [*passages, *others], store=store, encoder=bundled, index=options)
-    with running(Settings(root=tmp_path, port=0)) as url, httpx.Client(base_url=url) as client:
+    service = running(Settings(root=tmp_path, port=0))
+    with service as url, httpx.Client(base_url=url, timeout=300) as client:
         report = post(client, queries, qrels, corpus="ivf").raise_for_status().json()
     loss = report["index_loss"]
     assert loss["factory"] == "IVF32,Flat"

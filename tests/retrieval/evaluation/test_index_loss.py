@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import fmean
 
 import faiss
 import numpy as np
 import pytest
 
+from indexer.build import build_corpus
+from retrieval.encoder import Encoder
 from retrieval.evaluation import VectorRanker, rankings
-from retrieval.evaluation.index_loss import judged_queries, measure_index_loss
+from retrieval.evaluation.index_loss import answerable_queries, measure_index_loss, searcher_loss
 from retrieval.formats.runs import in_total_order
 from retrieval.metrics.measure import parse_measures
-from retrieval.types import Query, QuerySet, Run
+from retrieval.search import Searcher, SearchOptions
+from retrieval.store import Store
+from retrieval.types import Passage, Query, QuerySet, Run
+from retrieval.vectors import IndexOptions
 from tests.corpora import unit_vectors
 from tests.retrieval.metrics.oracle import trec_eval
 
@@ -96,7 +102,38 @@ def test_an_exact_index_loses_nothing() -> None:
     assert found.exact == found.index
 
 
-def test_queries_without_a_judgement_say_nothing_of_loss() -> None:
+def test_queries_without_a_relevant_passage_say_nothing_of_loss() -> None:
     query_set, _, _ = collection()
-    more = QuerySet(queries=(*query_set.queries, Query(id="x", text="?")), qrels=query_set.qrels)
-    assert judged_queries(more) == list(query_set.queries)
+    others = (Query(id="x", text="?"), Query(id="y", text="?"))
+    qrels = {**query_set.qrels, "y": {"p0": 0}}
+    more = QuerySet(queries=(*query_set.queries, *others), qrels=qrels)
+    assert answerable_queries(more) == list(query_set.queries)
+
+
+def test_a_version_in_slices_of_queries_has_the_loss_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    store, encoder = Store(tmp_path), Encoder.load(tiny_encoder)
+    passages = [Passage(id=f"p{n}", text=f"Text {n} {n * n}", lang="de") for n in range(900)]
+    build_corpus("c", passages, store=store, encoder=encoder, index=IndexOptions(kind="IVF16,Flat"))
+    queries = tuple(Query(id=f"q{n}", text=f"{n} {n * n}", lang="de") for n in range(30))
+    qrels = {query.id: {f"p{7 * n}": 1} for n, query in enumerate(queries)}
+    query_set = QuerySet(queries=queries, qrels=qrels)
+    with store.open("c") as version:
+        searcher = Searcher(version, encoder)
+        whole = searcher_loss(query_set, searcher, SearchOptions(), measures=MEASURES, depth=DEPTH)
+        monkeypatch.setattr("retrieval.evaluation.index_loss._SLICE", 7)
+        parts = searcher_loss(query_set, searcher, SearchOptions(), measures=MEASURES, depth=DEPTH)
+    assert whole is not None
+    assert whole == parts
+    assert (whole["queries"], whole["factory"]) == (30, "IVF16,Flat")
+
+
+def test_an_exact_version_has_no_loss_to_tell_of(tmp_path: Path, tiny_encoder: Path) -> None:
+    store, encoder = Store(tmp_path), Encoder.load(tiny_encoder)
+    passages = [Passage(id="p", text="Text", lang="de")]
+    build_corpus("c", passages, store=store, encoder=encoder)
+    query_set = QuerySet(queries=(Query(id="q", text="Text"),), qrels={"q": {"p": 1}})
+    with store.open("c") as version:
+        searcher = Searcher(version, encoder)
+        assert searcher_loss(query_set, searcher, SearchOptions(), measures=MEASURES) is None
