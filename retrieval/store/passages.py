@@ -104,18 +104,27 @@ class Passages(Sequence[Passage]):
 
     def ids_at(self, rows: Iterable[int]) -> list[str]:
         """The ids of some rows, in their order."""
-        found = (self._locate(int(row)) for row in rows)
-        return [batch.column("id")[place].as_py() for batch, place in found]
+        return self._texts_at("id", rows)
 
     def documents_at(self, rows: Iterable[int]) -> list[str]:
         """The document that each of some rows belongs to: `Passage.whole`."""
         if not self.has_chunks:
             return self.ids_at(rows)
-        places = [self._locate(int(row)) for row in rows]
-        return [
-            batch.column("document")[place].as_py() or batch.column("id")[place].as_py()
-            for batch, place in places
-        ]
+        rows = list(rows)
+        pairs = zip(self._texts_at("document", rows), self.ids_at(rows), strict=True)
+        return [document or identifier for document, identifier in pairs]
+
+    def _texts_at(self, column: str, rows: Iterable[int]) -> list[str]:
+        """A column of some rows, in their order, with one call a batch."""
+        rows_R = np.fromiter(rows, dtype=np.int64)
+        batch_R = np.searchsorted(self._starts, rows_R, side="right") - 1
+        texts_R = np.empty(len(rows_R), dtype=object)
+        for batch in np.unique(batch_R).tolist():
+            mine = np.flatnonzero(batch_R == batch)
+            places = pa.array(rows_R[mine] - self._starts[batch])
+            texts_R[mine] = self._batches[batch].column(column).take(places).to_pylist()
+        found: list[str] = texts_R.tolist()
+        return found
 
     @cached_property
     def has_chunks(self) -> bool:
