@@ -114,12 +114,18 @@ def _preview(run: TrainingConfig, json: str | None) -> None:
     from training.progress import bar
     from training.run import make_planner, read_data
 
-    planner = make_planner(run, read_data(run).table)
+    data = read_data(run)
+    planner = make_planner(run, data.table)
     counts = preview(
         planner, steps=min(run.steps, PREVIEW_STEPS), progress=partial(bar, label="planning")
     )
+    counts["evaluation_texts"] = [leak.to_json() for leak in data.leaks]
     if json != "-":
         typer.echo(as_text(counts))
+        for leak in data.leaks:
+            typer.echo(
+                f"{leak.found} of {leak.texts} evaluation texts are training texts: {leak.evaluation}"
+            )
     if json:
         write_json(counts, json)
 

@@ -17,7 +17,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from training.config import parse_config
 from training.data import ParallelTable
-from training.losses import MaskedInfoNCE
+from training.losses import CachedInfoNCE, MaskedInfoNCE
 from training.ranks import Ranks
 from training.run import read_data, train
 
@@ -31,12 +31,15 @@ def main() -> None:
 
     def hook(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
         nonlocal calls
-        if not isinstance(module, MaskedInfoNCE):
+        if not isinstance(module, MaskedInfoNCE | CachedInfoNCE):
             return
         features, labels = inputs
         rank = Ranks.current().rank
-        rows = [[origin[side][key] for key in texts(f, module)] for side, f in enumerate(features)]
-        entry = {"triplets": list(zip(*rows, strict=True)), "labels": labels["keys"].tolist()}
+        entry: dict[str, Any] = {"labels": labels["keys"].tolist()}
+        if "offsets" in features[0]:
+            pairs = zip(origin, features, strict=False)
+            rows = [[known[key] for key in texts(f, module)] for known, f in pairs]
+            entry["triplets"] = list(zip(*rows, strict=True))
         with (records / f"rank-{rank}.jsonl").open("a") as stream:
             stream.write(json.dumps(entry) + "\n")
         calls += 1

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from retrieval.encoder import Encoder
 from retrieval.formats.parallel import read_parallel, write_parallel
 from retrieval.types import ParallelItem
+from tests.training.test_fitting import no_dropout
 from tests.training.test_losses import loop_loss
 from training.config import TrainingConfig, parse_config
 from training.run import make_planner, read_data
@@ -34,11 +35,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_parallel(
         (
             ParallelItem(
-                id=f"qa:{n}",
+                id=f"qa:{n}#0",
                 source="qa",
                 query={lang: f"question {n} asked in {lang}" for lang in LANGUAGES},
                 passage={lang: f"passage {n} given in {lang}" for lang in LANGUAGES},
                 group=f"g{n // 2}" if n % 3 else "",
+                # Its own, and the passage of an item that may be on another process.
+                negatives={
+                    lang: (f"no answer {n} in {lang}", f"passage {(n + 5) % 24} given in {lang}")
+                    for lang in LANGUAGES[: n % 5]
+                },
             )
             for n in range(24)
         ),
@@ -47,13 +53,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def config_of(data: Path, encoder: Path, **changes: Any) -> dict[str, Any]:
+def config_of(file: Path, encoder: Path, **changes: Any) -> dict[str, Any]:
     return {
         "seed": 5,
         "steps": STEPS,
         "start": {"kind": "encoder", "path": str(encoder)},
-        "data": {"files": [str(data)]},
-        "batches": {"strategy": "hybrid", "size": SIZE},
+        "data": {"files": [str(file)]},
+        "batches": {"strategy": "hybrid", "size": SIZE, "negatives": 0},
         "optimizer": {"learning_rate": 0.01, "weight_decay": 0.0},
         "checkpoint_steps": 3,
     } | changes
@@ -159,6 +165,37 @@ def test_gathered_negatives_train_as_one_process_does(
         assert moved > 20 * (one.weights - two.weights).abs().max()
 
 
+def test_two_processes_train_a_transformer_as_one_does(
+    data: Path, tiny_xlm_r: Path, tmp_path: Path
+) -> None:
+    """In parts (gradient caching), with given negatives, and to the best state by a dev set."""
+    start = {"kind": "transformer", "checkpoint": str(no_dropout(tiny_xlm_r, tmp_path / "start"))}
+    config = config_of(
+        data,
+        tiny_xlm_r,
+        start=start | {"max_tokens": 32},
+        data={"files": [str(data)], "dev_share": 0.3},
+        batches={"strategy": "hybrid", "size": SIZE, "negatives": 2},
+        loss={"mini_batch": 3, "symmetric": True, "temperature": 0.3, "matryoshka": [16]},
+        selection={"dev_steps": 3},
+        optimizer={"learning_rate": 3e-3},
+    )
+    encoders, histories = [], []
+    for processes in (1, 2):
+        run = Run(tmp_path / str(processes), config)
+        ranks = run.start(processes)
+        for step in range(STEPS):
+            seen = [row for records in ranks for row in records[step]["labels"]]
+            assert len(seen) == SIZE
+            assert {len(row) for row in seen} == {7}
+        described = json.loads((run.out / "synglot.json").read_text("utf-8"))
+        histories.append([entry["macro"] for entry in described["dev_history"]])
+        encoders.append(Encoder.load(run.out).encode_queries(["question 1 asked in de", "th?"]))
+    assert len(histories[0]) == 3
+    assert histories[0] == pytest.approx(histories[1], abs=0.02)
+    np.testing.assert_allclose(encoders[0], encoders[1], atol=0.01)
+
+
 def test_without_gathering_each_process_has_its_own_negatives(
     data: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -172,7 +209,7 @@ def test_without_gathering_each_process_has_its_own_negatives(
 
 def test_copies_are_masked_across_processes(data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     # 24 items in a batch: every group is there whole, its members often on different processes.
-    batches = {"strategy": "cross-lingual", "size": 24}
+    batches = {"strategy": "cross-lingual", "size": 24, "negatives": 0}
     config = config_of(data, tiny_encoder, steps=1, batches=batches, loss={"temperature": 0.3})
     run = Run(tmp_path / "two", config)
     ranks = run.start(2)
