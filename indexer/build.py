@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +28,17 @@ _CHUNK_CHARACTERS = 64 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
-    """What a build published. seconds: wall clock, from the first passage to the publication."""
+    """What a build published.
+
+    seconds: wall clock, from the first passage to the publication.
+    encoded: passages whose text went through the encoder. reused: those whose vectors were copied.
+    """
 
     manifest: Manifest
     active: bool
     seconds: float
+    encoded: int
+    reused: int = 0
 
     def to_json(self) -> dict[str, object]:
         """The figures for scripts."""
@@ -46,6 +52,8 @@ class BuildReport:
             "index": manifest.index.model_dump(mode="json"),
             "dim": manifest.dim,
             "passages": manifest.counts.total,
+            "encoded": self.encoded,
+            "reused": self.reused,
             "languages": manifest.counts.languages,
             "bytes": manifest.size,
             "seconds": round(self.seconds, 3),
@@ -85,10 +93,11 @@ def build_corpus(
             chunk_passages=chunk_passages,
             progress=progress,
         )
-        draft.build_index(index, tell=_say if progress else _keep_quiet)
+        draft.build_index(index, tell=teller(progress=progress))
         manifest = draft.publish(encoder=store.keep_encoder(encoder), activate=activate)
     seconds = time.perf_counter() - started
-    return BuildReport(manifest=manifest, active=activate, seconds=seconds)
+    total = manifest.counts.total
+    return BuildReport(manifest=manifest, active=activate, seconds=seconds, encoded=total)
 
 
 def choose_encoder(store: Store, name: str, given: str | None) -> Path | str:
@@ -119,6 +128,11 @@ def chunked(passages: Iterable[Passage], *, chunk_passages: int) -> Iterator[lis
             chunk, characters = [], 0
     if chunk:
         yield chunk
+
+
+def teller(*, progress: bool) -> Callable[[str], None]:
+    """What hears of the stages of a build: standard error, or nobody."""
+    return _say if progress else _keep_quiet
 
 
 def _say(stage: str) -> None:

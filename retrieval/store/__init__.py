@@ -3,6 +3,7 @@
 from retrieval.store.draft import Draft
 from retrieval.store.layout import check_name
 from retrieval.store.manifest import EncoderRecord, Manifest, RecallRecord, SpeedRecord
+from retrieval.store.prune import Pruned
 from retrieval.store.store import Store
 from retrieval.store.version import Version
 
@@ -10,6 +11,7 @@ __all__ = [
     "Draft",
     "EncoderRecord",
     "Manifest",
+    "Pruned",
     "RecallRecord",
     "SpeedRecord",
     "Store",

@@ -49,6 +49,11 @@ def is_version(name: str) -> bool:
     return _VERSION.fullmatch(name) is not None
 
 
+def is_fingerprint(name: str) -> bool:
+    """Whether `name` has the form of an encoder's fingerprint."""
+    return _FINGERPRINT.fullmatch(name) is not None
+
+
 def version_id(number: int) -> str:
     """The id of the `number`-th version of a corpus, counted from 1."""
     return f"v{number:06d}"
@@ -71,7 +76,7 @@ def encoders_folder(root: Path) -> Path:
 
 def encoder_folder(root: Path, fingerprint: str) -> Path:
     """Where the encoder of that fingerprint is kept. Raises BadInput for what is no fingerprint."""
-    if not _FINGERPRINT.fullmatch(fingerprint):
+    if not is_fingerprint(fingerprint):
         raise BadInput(f"{fingerprint!r} is no encoder fingerprint")
     return encoders_folder(root) / fingerprint
 

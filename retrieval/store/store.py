@@ -27,6 +27,8 @@ from retrieval.store.manifest import (
     how_to_recover,
     read_manifest,
 )
+from retrieval.store.prune import Pruned, prune
+from retrieval.store.queries import check_answers
 from retrieval.store.verify import verify_fully, verify_once
 from retrieval.store.version import Version
 
@@ -80,10 +82,11 @@ class Store:
         return Version(folder, manifest, threads=threads or cpu_threads())
 
     def verify(self, name: str, version: str | None = None) -> Manifest:
-        """Check every checksum of a version and open it. Raises CorruptVersion."""
+        """Check every checksum of a version, open it and search it. Raises CorruptVersion."""
         manifest = self.manifest(name, version)
         verify_fully(self._known(name), manifest)
-        self.open(name, manifest.version).close()
+        with self.open(name, manifest.version) as opened:
+            check_answers(opened)
         return manifest
 
     @contextmanager
@@ -143,6 +146,16 @@ class Store:
                     )
                 publish_folder(corpus.path, grave)
             shutil.rmtree(grave, ignore_errors=True)
+
+    def prune(self, name: str, *, keep: int) -> Pruned:
+        """Remove all but the newest `keep` versions, and encoders that no version needs.
+
+        The active version and the one before it, to which a rollback goes, always stay.
+        Raises UnknownCorpus, CorruptVersion, BadInput for less than one, MachineFailure.
+        """
+        corpus = self._known(name)
+        with machine_failures(corpus.path):
+            return prune(corpus, keep=keep)
 
     def stamp(self, name: str, version: str) -> tuple[int, int]:
         """What tells a version from another of that id, after its corpus was deleted and rebuilt.
