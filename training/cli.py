@@ -124,8 +124,7 @@ def _preview(run: TrainingConfig, json: str | None) -> None:
         typer.echo(as_text(counts))
         for leak in data.leaks:
             typer.echo(
-                f"{leak.found} of {leak.texts} evaluation texts are training texts: "
-                f"{leak.evaluation}"
+                f"{leak.found} of {leak.texts} texts of {leak.evaluation} are training texts, too"
             )
     if json:
         write_json(counts, json)
