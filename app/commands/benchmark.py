@@ -18,7 +18,7 @@ from app.commands.options import (
     RunFile,
     Seed,
 )
-from indexer.cli import Json
+from indexer.options import Json
 from retrieval.balance import Balance
 from retrieval.pool import Mode
 
