@@ -18,8 +18,8 @@ from app.commands.benchmark import commands as benchmark_commands
 from app.commands.evaluate import evaluate
 from app.commands.options import BalanceOption, EncoderOption, Languages, ModeOption, codes
 from app.commands.two_words import TwoWords
-from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
 from indexer.cli import app as index_commands
+from indexer.options import DEFAULT_ROOT, Json, Root, VersionOption
 from retrieval import errors
 from retrieval.formats.files import write_json
 from retrieval.search.balance import Balance

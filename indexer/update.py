@@ -40,11 +40,14 @@ class UpdateOptions:
     """How to update.
 
     version: what to start from; by default the active one.
+    active: the version that was active when the caller chose what to start from; by default the one
+    active now. Where it is active no longer when the update is done, nothing is published.
     index: what index to build; by default the kind and target of recall of that version.
     activate: make the new version the active one.
     """
 
     version: str | None = None
+    active: str | None = None
     index: IndexOptions | None = None
     activate: bool = True
     chunk_passages: int = CHUNK_PASSAGES
@@ -96,8 +99,8 @@ def remove_passages(
     Raises as `add_passages` does; BadInput for unknown ids, and where nothing would be left.
     """
     wanted = set(ids)
-    _check_removal(name, wanted, store, missing_ok, options)
     with _updating(name, store, encoder, options) as update:
+        _check_removal(update.base, wanted, missing_ok=missing_ok)
         kept = update.keep_but(lambda p: not wanted.isdisjoint((p.id, _record_id(p))))
         if kept == update.base.manifest.counts.total:
             return None
@@ -135,7 +138,7 @@ class _Update:
     """A draft that is filled from an old version, the base."""
 
     def __init__(
-        self, draft: Draft, base: Version, active: Manifest, encoder: Encoder, store: Store,
+        self, draft: Draft, base: Version, active: str, encoder: Encoder, store: Store,
         options: UpdateOptions,
     ) -> None:  # fmt: skip
         self.base = base
@@ -228,7 +231,7 @@ class _Update:
         manifest = self._draft.publish(
             encoder=base.encoder if self._same_encoder else kept,
             activate=options.activate,
-            instead_of=self._active,
+            expected_active=self._active,
         )
         return BuildReport(
             manifest=manifest,
@@ -248,36 +251,33 @@ def _updating(
     if options.index is not None:
         options.index.check(encoder.dim)
     # Before anything is read: what is published later than this must not be lost.
-    active = store.manifest(name)
-    version = options.version or active.version
+    active = options.active or store.manifest(name).version
     with (
-        store.open(name, version) as base,
+        store.open(name, options.version or active) as base,
         store.draft(name, dim=encoder.dim) as draft,
     ):
         yield _Update(draft, base, active, encoder, store, options)
 
 
-def _check_removal(
-    name: str, wanted: Set[str], store: Store, missing_ok: bool, options: UpdateOptions
-) -> None:
+def _check_removal(base: Version, wanted: Set[str], *, missing_ok: bool) -> None:
     """Raise BadInput where ids are unknown or nothing would be left, before anything is copied."""
     left, missing = 0, set(wanted)
-    with store.open(name, options.version) as base:
-        for passage in base.passages:
-            named = {passage.id, _record_id(passage)} & wanted
-            missing -= named
-            left += not named
+    for passage in base.passages:
+        named = {passage.id, _record_id(passage)} & wanted
+        missing -= named
+        left += not named
     if missing and not missing_ok:
         shown = ", ".join(map(repr, sorted(missing)[:_NAMED_AT_ONCE]))
         more = ", ..." if len(missing) > _NAMED_AT_ONCE else ""
         raise BadInput(
-            f"corpus {name!r} has no passage {shown}{more} ({len(missing)} of {len(wanted)} ids)",
+            f"corpus {base.corpus!r} has no passage {shown}{more}"
+            f" ({len(missing)} of {len(wanted)} ids)",
             fix="Correct the ids, or give --missing-ok to remove the others.",
         )
     if not left:
         raise BadInput(
-            f"nothing would be left of corpus {name!r}",
-            fix=f"Remove it whole with `synglot index delete {name}`.",
+            f"nothing would be left of corpus {base.corpus!r}",
+            fix=f"Remove it whole with `synglot index delete {base.corpus}`.",
         )
 
 

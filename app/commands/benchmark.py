@@ -18,7 +18,7 @@ from app.commands.options import (
     RunFile,
     Seed,
 )
-from indexer.cli import Json
+from indexer.options import Json
 from retrieval.search.balance import Balance
 from retrieval.search.pool import Mode
 

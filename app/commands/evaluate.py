@@ -23,7 +23,7 @@ from app.commands.options import (
     Strict,
     codes,
 )
-from indexer.cli import DEFAULT_ROOT, Json, Root, VersionOption
+from indexer.options import DEFAULT_ROOT, Json, Root, VersionOption
 from retrieval.search.balance import Balance
 from retrieval.search.pool import Mode
 

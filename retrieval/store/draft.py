@@ -108,16 +108,16 @@ class Draft:
         self._files = {name: file_record(self.folder / name) for name in names}
 
     def publish(
-        self, *, encoder: EncoderRecord, activate: bool = True, instead_of: Manifest | None = None
+        self, *, encoder: EncoderRecord, activate: bool = True, expected_active: str | None = None
     ) -> Manifest:
         """Make it the next version of its corpus and, if told so, the active one.
 
-        instead_of: the version that was active when an update began; raises BadInput, and
+        expected_active: the version that was active when an update began; raises BadInput, and
         publishes nothing, where another is active by now: what that one added would be lost.
         """
         with locked(self._corpus.lock):
-            if instead_of is not None:
-                _check_still_active(self._corpus, instead_of)
+            if expected_active is not None:
+                _check_still_active(self._corpus, expected_active)
             manifest = self._manifest(_next_version(self._corpus), encoder)
             self._move_into_place(manifest)
             if activate:
@@ -205,11 +205,11 @@ def _is_alive(folder: Path) -> bool:
     return False
 
 
-def _check_still_active(corpus: CorpusFolder, expected: Manifest) -> None:
+def _check_still_active(corpus: CorpusFolder, expected: str) -> None:
     active = corpus.active()
-    if active != expected.version:
+    if active != expected:
         raise BadInput(
-            f"corpus {corpus.name!r} changed during the update: {expected.version} was active when "
+            f"corpus {corpus.name!r} changed during the update: {expected} was active when "
             f"it began, {active or 'none'} is now; nothing was published",
             path=corpus.current,
             fix="Run it again: it then starts from what is active now.",

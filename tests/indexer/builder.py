@@ -23,6 +23,7 @@ from typing import Any
 import sentence_transformers  # noqa: F401 - imported before the fork, not by every child
 
 from indexer.build import build_corpus
+from indexer.update import UpdateOptions, add_passages
 from retrieval.encoder import Encoder
 from retrieval.errors import SynglotError
 from retrieval.store import Store
@@ -62,20 +63,20 @@ class KillAt:
 
 
 def build(root: Path, encoder: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """Build as asked, in this process."""
+    """Build as asked, in this process; an update of version `active` where there is one."""
     loaded = Encoder.load(encoder)
     if "limit_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit_bytes"], resource.RLIM_INFINITY))
     killer = KillAt(request.get("kill_at", 0))
     sys.setprofile(killer)
     try:
-        report = build_corpus(
-            request["corpus"],
-            passages(request["count"], request["tag"]),
-            store=Store(root),
-            encoder=loaded,
-            chunk_passages=request.get("chunk", 16),
-        )
+        given, chunk = passages(request["count"], request["tag"]), request.get("chunk", 16)
+        name, store = request["corpus"], Store(root)
+        if "active" in request:
+            options = UpdateOptions(active=request["active"], chunk_passages=chunk)
+            report = add_passages(name, given, store=store, encoder=loaded, options=options)
+        else:
+            report = build_corpus(name, given, store=store, encoder=loaded, chunk_passages=chunk)
     except SynglotError as error:
         return {"error": type(error).__name__, "message": str(error)}
     finally:
