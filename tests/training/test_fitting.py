@@ -71,13 +71,16 @@ def test_the_papers_settings_are_in_the_configurations(name: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"compute": {"precision": "bfloat16"}},
+        pytest.param({"compute": {"precision": "bfloat16"}}, marks=pytest.mark.slow),
         {"compute": {"gradient_checkpointing": True}},
         {"loss": {"mini_batch": 3, "symmetric": True, "matryoshka": [16]}},
-        {
-            "loss": {"mini_batch": 4},
-            "compute": {"gradient_checkpointing": True, "precision": "bfloat16"},
-        },
+        pytest.param(
+            {
+                "loss": {"mini_batch": 4},
+                "compute": {"gradient_checkpointing": True, "precision": "bfloat16"},
+            },
+            marks=pytest.mark.slow,  # half precision is slow where there is no GPU
+        ),
     ],
     ids=str,
 )
