@@ -159,8 +159,8 @@ def test_a_removal_of_what_is_not_there_or_of_everything_is_refused(
 ) -> None:
     with pytest.raises(BadInput, match=r"has no passage 'x', 'y' \(2 of 3 ids\)"):
         remove_passages("city", ["x", "p1", "y"], store=store, encoder=encoder)
+    everything = [f"p{i}" for i in range(40)]
     with pytest.raises(BadInput, match="nothing would be left"):
-        everything = [f"p{i}" for i in range(40)]
         remove_passages("city", everything, store=store, encoder=encoder)
     nothing = remove_passages("city", ["x"], store=store, encoder=encoder, missing_ok=True)
     assert nothing is None

@@ -123,7 +123,7 @@ def test_reindex_and_prune_say_what_they_did(index: Index, store: Store) -> None
 
 
 @pytest.mark.usefixtures("built")
-def test_ids_that_occur_twice_are_refused_with_their_line(
+def test_ids_that_occur_twice_and_empty_files_are_refused(
     index: Index, tmp_path: Path, store: Store
 ) -> None:
     twice = {"id": "9", "text": "bus"}
@@ -131,6 +131,8 @@ def test_ids_that_occur_twice_are_refused_with_their_line(
     with pytest.raises(DuplicateId) as caught:
         index("add", "city", "--input", path)
     assert caught.value.where == f"{path}:3"
+    with pytest.raises(BadInput, match="no passages to add"):
+        index("add", "city", "--input", lines(tmp_path / "empty.jsonl"))
     assert store.versions("city") == ["v000001"]
     assert not list(tmp_path.rglob(".tmp-*"))
 

@@ -46,7 +46,7 @@ def test_an_index_of_other_vectors_is_found_out(store: Store, kind: str) -> None
     manifest = read_manifest(folder, corpus="city")
     files = {**manifest.files, INDEX: file_record(folder / INDEX)}
     write_manifest(manifest.model_copy(update={"files": files}), folder)
-    with pytest.raises(CorruptVersion, match="stored vectors as queries, .* found themselves"):
+    with pytest.raises(CorruptVersion, match=r"stored vectors as queries, .* found themselves"):
         store.verify("city")
 
 
