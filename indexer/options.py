@@ -45,8 +45,8 @@ MaxTokens = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Cut documents longer than N tokens between sentences, 0: never. [default: where "
-        "the encoder would not read all; text and Markdown files at 256]",
+        help="Cut documents longer than N tokens between sentences, 0: never. By default "
+        "where the encoder would not read all; text and Markdown files at 256.",
     ),
 ]
 Overlap = Annotated[

@@ -269,9 +269,9 @@ def _check_removal(base: Version, wanted: Set[str], *, missing_ok: bool) -> None
     if missing and not missing_ok:
         shown = ", ".join(map(repr, sorted(missing)[:_NAMED_AT_ONCE]))
         more = ", ..." if len(missing) > _NAMED_AT_ONCE else ""
+        count = f"{len(missing)} of {len(wanted)} ids"
         raise BadInput(
-            f"corpus {base.corpus!r} has no passage {shown}{more}"
-            f" ({len(missing)} of {len(wanted)} ids)",
+            f"corpus {base.corpus!r} has no passage {shown}{more} ({count})",
             fix="Correct the ids, or give --missing-ok to remove the others.",
         )
     if not left:

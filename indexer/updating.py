@@ -45,11 +45,11 @@ Kind = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help=f"{KIND_HELP} [default: as that version's]",
+        help=f"{KIND_HELP} By default as that version's.",
     ),
 ]
 Recall = Annotated[
-    float | None, typer.Option(metavar="R", help=f"{RECALL_HELP} [default: as that version's]")
+    float | None, typer.Option(metavar="R", help=f"{RECALL_HELP} By default as that version's.")
 ]
 
 
