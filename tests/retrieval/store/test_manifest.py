@@ -57,6 +57,22 @@ def test_every_manifest_ever_shipped_is_read(path: Path, tmp_path: Path) -> None
     assert isinstance(read_manifest(folder, corpus="city"), Manifest)
 
 
+def test_what_an_index_gives_is_kept_and_was_not_by_the_first_releases(tmp_path: Path) -> None:
+    found = {}
+    for name in ("1", "1-measured"):
+        folder = tmp_path / name / "v000001"
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_bytes((GOLDEN / name / "manifest.json").read_bytes())
+        found[name] = read_manifest(folder, corpus="city").index
+    assert (found["1"].reason, found["1"].recall, found["1"].speed) == ("", None, None)
+    recall, speed = found["1-measured"].recall, found["1-measured"].speed
+    assert recall is not None
+    assert recall.worst is not None
+    assert recall.worst[1].recall == min(each.recall for each in recall.by_language.values())
+    assert speed is not None
+    assert speed.ratio == pytest.approx(speed.exact_ms / speed.ms, abs=0.01)
+
+
 def test_a_truncated_manifest_is_refused_at_every_length(folder: Path) -> None:
     path = folder / "manifest.json"
     whole = path.read_bytes()
