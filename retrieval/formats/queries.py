@@ -77,8 +77,9 @@ def write_queries(queries: Iterable[Query], path: Path) -> None:
     with path.open("wb") as stream:
         for query in queries:
             record = {"_id": query.id, "text": query.text}
-            optional = {"lang": query.lang, "domain": query.domain, "group": query.group}
-            record |= {name: v for name, v in optional.items() if v and v != UNDECLARED}
+            lang = "" if query.lang == UNDECLARED else query.lang
+            optional = {"lang": lang, "domain": query.domain, "group": query.group}
+            record |= {name: value for name, value in optional.items() if value}
             stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 

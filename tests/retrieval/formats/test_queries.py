@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import DanglingId, DuplicateId, MalformedFile, UnknownLanguage
@@ -66,6 +66,7 @@ def test_the_name_of_a_miracl_file_gives_its_language(test_data: Path) -> None:
         max_size=5,
     )
 )
+@example([Query(id="q", text="A group of that name?", group="und", domain="und")])
 def test_any_query_survives_writing_and_reading(tmp_path: Path, queries: list[Query]) -> None:
     path = tmp_path / "q.jsonl"
     write_queries(queries, path)
