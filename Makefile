@@ -17,7 +17,7 @@ install: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),) torch
-	$(PIP) --editable '.[train,dev]'
+	$(PIP) --editable '.[train,lora,dev]'
 	touch $@
 
 demo: install
