@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install --constraint constraints.txt
 install: $(VENV)/installed
 
 # PyTorch first and by its pinned version: otherwise another package's range could choose it.
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),) torch
 	$(PIP) --editable '.[train,lora,dev]'
