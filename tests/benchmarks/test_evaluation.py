@@ -58,14 +58,13 @@ def test_every_measure_of_xquad_r_against_trec_eval(record: Record, test_data: P
     ids = [passage.id for passage in data.passages]
     scores_QP = np.concatenate(list(pool.ranker(encoder).score_blocks(query_set.queries)))
     ranker = Blocks(ids, [passage.lang for passage in data.passages], scores_QP)
-    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     began = time.perf_counter()
     ranked = rank_query_set(query_set, ranker)
     per_query = PerQuery.of(ranked, MEASURES)
     measured(ranked, per_query, MEASURES, seed=0)
     ours_s = time.perf_counter() - began
-    more_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     theirs_s = trec_eval_seconds(query_set.qrels, [q.id for q in query_set.queries], ids, scores_QP)
     record(
@@ -75,7 +74,13 @@ def test_every_measure_of_xquad_r_against_trec_eval(record: Record, test_data: P
         unit="s",
         budget="<= .1",
     )
-    record("the same, memory beyond the scores", floor=4096, ours=more_mb, unit="MB", budget="<= 1")
+    record(
+        "the same, peak of the whole process, encoding and 682 MB of scores included",
+        floor=4096,
+        ours=peak_mb,
+        unit="MB",
+        budget="<= 1",
+    )
 
     began = time.perf_counter()
     whole = evaluate(query_set, ranker, corpus="c", version="", encoder="", measures=MEASURES)
